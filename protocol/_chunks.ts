@@ -1,0 +1,248 @@
+/**
+ * The frames of wslink 2.x: a header of 12 bytes – message id, offset and total
+ * size, each a little-endian u32 – and a piece of the message. Chunks of
+ * different messages may be interleaved, those of one message may come in any
+ * order (wslink `chunking.py`).
+ */
+import { ProtocolError } from "./errors.ts";
+
+/** The size of a frame's header, in bytes. */
+export const HEADER_SIZE = 12;
+
+/** What a header of 4 bytes a field can say. */
+export const MAX_TOTAL = 0xffffffff;
+
+/** Memory that one held chunk costs besides its bytes: counted, so that tiny chunks are no cheap attack. */
+const CHUNK_COST = 256;
+
+/**
+ * Cuts a message into frames: each byte is copied once, from where it was
+ * written or from the caller's own buffer.
+ *
+ * @param pieces The message, in pieces of any size.
+ * @param total The message's size in bytes.
+ * @param id What tells its chunks from other messages' chunks.
+ * @param frameSize The largest frame, header included.
+ */
+export function split(
+  pieces: Iterable<Uint8Array>,
+  total: number,
+  id: number,
+  frameSize: number,
+): Uint8Array<ArrayBuffer>[] {
+  const frames: Uint8Array<ArrayBuffer>[] = [];
+  let frame: Uint8Array<ArrayBuffer> | undefined;
+  let filled = 0;
+  let offset = 0;
+  for (const piece of pieces) {
+    let taken = 0;
+    while (taken < piece.length) {
+      if (frame === undefined) {
+        frame = new Uint8Array(
+          Math.min(frameSize, HEADER_SIZE + total - offset),
+        );
+        writeUint32(frame, 0, id);
+        writeUint32(frame, 4, offset);
+        writeUint32(frame, 8, total);
+        filled = HEADER_SIZE;
+      }
+      const size = Math.min(piece.length - taken, frame.length - filled);
+      frame.set(
+        size === piece.length ? piece : piece.subarray(taken, taken + size),
+        filled,
+      );
+      taken += size;
+      filled += size;
+      if (filled === frame.length) {
+        frames.push(frame);
+        offset += filled - HEADER_SIZE;
+        frame = undefined;
+      }
+    }
+  }
+  return frames;
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8;
+  return ((bytes[at + 2] ?? 0) | (bytes[at + 3] ?? 0) << 8) * 0x10000 + low;
+}
+
+/** What a connection may hold while its messages are incomplete. */
+export interface ReassemblyLimits {
+  /** The largest message, and all that incomplete messages may hold together, in bytes. */
+  readonly messageSize: number;
+  /** The largest frame, in bytes. */
+  readonly frameSize: number;
+  /** How many messages may be incomplete at a time. */
+  readonly incompleteMessages: number;
+}
+
+/** Puts one connection's messages together. */
+export class Reassembler {
+  readonly #pending = new Map<number, PartialMessage>();
+  #held = 0;
+
+  /**
+   * Takes the next frame.
+   *
+   * @returns The message that it completes: a view of the frame itself if it is the only one.
+   * @throws {ProtocolError} If the frame contradicts what came before or a limit.
+   */
+  push(
+    frame: Uint8Array<ArrayBuffer>,
+    limits: ReassemblyLimits,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    if (frame.length < HEADER_SIZE) {
+      throw new ProtocolError(
+        "malformed",
+        `A frame starts with a header of 12 bytes: received ${frame.length}`,
+      );
+    }
+    if (frame.length > limits.frameSize) {
+      throw tooLarge("A frame", frame.length, limits.frameSize);
+    }
+    const id = readUint32(frame, 0);
+    const offset = readUint32(frame, 4);
+    const total = readUint32(frame, 8);
+    const content = frame.subarray(HEADER_SIZE);
+    if (total > limits.messageSize) {
+      throw tooLarge("A message", total, limits.messageSize);
+    }
+    if (content.length === 0 || offset + content.length > total) {
+      throw badChunk(
+        `bytes ${offset} to ${
+          offset + content.length
+        } of a message of ${total}`,
+      );
+    }
+    let message = this.#pending.get(id);
+    if (message === undefined) {
+      if (content.length === total) return content;
+      if (this.#pending.size >= limits.incompleteMessages) {
+        throw new ProtocolError(
+          "policy",
+          `At most ${limits.incompleteMessages} messages may be incomplete`,
+        );
+      }
+      message = new PartialMessage(total);
+      this.#pending.set(id, message);
+    }
+    if (message.total !== total) {
+      throw badChunk(
+        `a message of ${message.total} bytes is now said to have ${total}`,
+      );
+    }
+    const before = message.cost;
+    message.add(offset, content);
+    this.#held += message.cost - before;
+    if (message.complete) {
+      this.#pending.delete(id);
+      this.#held -= message.cost;
+      return message.bytes();
+    }
+    // Bookkeeping is counted too, and may come on top of a single large message.
+    if (this.#held > limits.messageSize * 2) {
+      throw tooLarge(
+        "Incomplete messages together",
+        this.#held,
+        limits.messageSize * 2,
+      );
+    }
+    return undefined;
+  }
+}
+
+/** A run of bytes that have come: from `start` up to `end`. */
+interface Range {
+  start: number;
+  end: number;
+}
+
+class PartialMessage {
+  readonly total: number;
+  /** Sorted, disjoint, not touching. */
+  readonly #ranges: Range[] = [];
+  #parts: { offset: number; content: Uint8Array<ArrayBuffer> }[] = [];
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #received = 0;
+
+  constructor(total: number) {
+    this.total = total;
+  }
+
+  /** What it holds, in bytes. */
+  get cost(): number {
+    const chunks = this.#parts.length + this.#ranges.length;
+    return (this.#bytes ? this.total : this.#received) + chunks * CHUNK_COST;
+  }
+
+  get complete(): boolean {
+    return this.#received === this.total;
+  }
+
+  add(offset: number, content: Uint8Array<ArrayBuffer>): void {
+    this.#claim(offset, offset + content.length);
+    this.#received += content.length;
+    if (this.#bytes) {
+      this.#bytes.set(content, offset);
+      return;
+    }
+    this.#parts.push({ offset, content });
+    // Never more than four times what has come, so that a header alone buys
+    // nothing; from then on chunks are copied as they come, each byte once.
+    if (this.#received * 4 >= this.total) {
+      this.#bytes = new Uint8Array(this.total);
+      for (const part of this.#parts) {
+        this.#bytes.set(part.content, part.offset);
+      }
+      this.#parts = [];
+    }
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#bytes;
+  }
+
+  /** Enters a range, and refuses one that overlaps: counting bytes would take a repeated chunk for a missing one. */
+  #claim(start: number, end: number): void {
+    const ranges = this.#ranges;
+    // The first range that starts at or behind `start`; chunks usually come in order, so look from the end.
+    let i = ranges.length;
+    while (i > 0 && (ranges[i - 1]?.start ?? 0) >= start) i--;
+    const before = ranges[i - 1];
+    const after = ranges[i];
+    if ((before && before.end > start) || (after && after.start < end)) {
+      throw badChunk(`bytes ${start} to ${end} came before`);
+    }
+    const joinsBefore = before !== undefined && before.end === start;
+    const joinsAfter = after !== undefined && after.start === end;
+    if (joinsBefore && joinsAfter) {
+      before.end = after.end;
+      ranges.splice(i, 1);
+    } else if (joinsBefore) before.end = end;
+    else if (joinsAfter) after.start = start;
+    else ranges.splice(i, 0, { start, end });
+  }
+}
+
+function tooLarge(what: string, size: number, limit: number): ProtocolError {
+  return new ProtocolError(
+    "too-large",
+    `${what} has ${size} bytes, at most ${limit} are allowed`,
+  );
+}
+
+function badChunk(what: string): ProtocolError {
+  return new ProtocolError(
+    "bad-chunk",
+    `A chunk contradicts those before: ${what}`,
+  );
+}

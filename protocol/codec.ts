@@ -1,0 +1,135 @@
+/**
+ * What both wires have in common: frames, the two directions of a codec, and
+ * the limits that a peer is held to.
+ *
+ * @module
+ */
+import type { Message, OutgoingMessage } from "./messages.ts";
+
+/** The two wires: wslink 2.x speaks `msgpack`, wslink 1.x `json`. */
+export type Wire = "msgpack" | "json";
+
+/** One WebSocket frame: text or binary. */
+export type Frame = string | Uint8Array<ArrayBuffer>;
+
+/**
+ * Turns messages into frames. It holds nothing of a connection's, so one
+ * encoder serves all connections of its wire, and a message for many receivers
+ * is encoded once.
+ */
+export interface Encoder {
+  /** The wire it writes. */
+  readonly wire: Wire;
+  /**
+   * Encodes one message.
+   *
+   * @param message The message.
+   * @returns Its frames, to be sent in this order with nothing of the same
+   * connection's between them (1.x), or between other messages' frames (2.x).
+   * @throws {SerializeError} If it holds a value that can't be sent.
+   */
+  encode(message: OutgoingMessage): Frame[];
+}
+
+/** Puts messages together from one connection's frames. */
+export interface Decoder {
+  /** The wire it reads. */
+  readonly wire: Wire;
+  /**
+   * Takes the next frame. Binary values in the message may be views of the
+   * frame's buffer, which belongs to the decoder from here on.
+   *
+   * @param frame The frame, as the socket delivered it.
+   * @returns The message that the frame completes, or `undefined`.
+   * @throws {ProtocolError} If the wire doesn't allow the frame; the connection can't go on.
+   */
+  decode(
+    frame: string | ArrayBuffer | Uint8Array<ArrayBuffer>,
+  ): Message | undefined;
+}
+
+/**
+ * What a peer may cost: sizes in bytes, times in ms. {@linkcode DEFAULT_LIMITS}
+ * gives the reason for each number.
+ */
+export interface Limits {
+  /** The largest message, put together. */
+  readonly messageSize: number;
+  /** The largest 2.x frame, header included; a server announces it as `maxMsgSize`. */
+  readonly frameSize: number;
+  /** The largest message before a good hello, and all that such a connection may hold. */
+  readonly helloSize: number;
+  /** How long a connection may stay without a good hello. */
+  readonly helloTime: number;
+  /** How many hellos with a wrong secret one connection may send. */
+  readonly helloAttempts: number;
+  /** How many 2.x messages one peer may leave incomplete at a time. */
+  readonly incompleteMessages: number;
+  /** How many 1.x attachments may wait for the message that refers to them. */
+  readonly attachments: number;
+  /** How deep values may be nested. */
+  readonly depth: number;
+  /** How many calls of one connection may run at a time. */
+  readonly callsInFlight: number;
+  /** How many bytes may wait for a connection's socket; what happens then is the queue's policy. */
+  readonly queueBytes: number;
+}
+
+/** The limits that hold where none are given. */
+export const DEFAULT_LIMITS: Limits = {
+  // A 100 MB mesh fits twice. wslink takes 4 GB from whoever knows the secret,
+  // which is more than most servers have.
+  messageSize: 256 * 1024 * 1024,
+  // wslink's own default (WSLINK_MAX_MSG_SIZE), well under Deno's 64 MiB.
+  frameSize: 4 * 1024 * 1024,
+  // wslink's own default (WSLINK_AUTH_MSG_SIZE). A server with a longer secret
+  // adds the secret's length, see ServerOptions.secret.
+  helloSize: 512,
+  // A person may be typing the secret; a socket that says nothing is no person.
+  helloTime: 60_000,
+  // Enough for typing errors, useless for guessing.
+  helloAttempts: 5,
+  // wslink's clients send one message after the other: 1 is the usual number.
+  incompleteMessages: 64,
+  // Each is announced before its message; wslink's Python may leave a few behind.
+  attachments: 1024,
+  // More than any known scene, less than what makes Python's msgpack give up (512).
+  depth: 256,
+  // 500 calls at once are seen in practice; each costs a promise here.
+  callsInFlight: 4096,
+  // A second of 30 frames of 2 MB each; past it the receiver can't keep up.
+  queueBytes: 64 * 1024 * 1024,
+};
+
+/**
+ * Fills in the defaults and checks every number.
+ *
+ * @param limits What differs from {@linkcode DEFAULT_LIMITS}.
+ * @returns All limits.
+ * @throws {RangeError} If one is not a positive number, or a frame could hold no content.
+ *
+ * @example
+ * ```ts
+ * import { resolveLimits } from "@hawser/hawser/protocol";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(resolveLimits({ depth: 8 }).depth, 8);
+ * assertThrows(() => resolveLimits({ depth: -1 }), RangeError, "limits.depth");
+ * ```
+ */
+export function resolveLimits(limits: Partial<Limits> = {}): Limits {
+  const resolved = { ...DEFAULT_LIMITS, ...limits };
+  for (const [name, value] of Object.entries(resolved)) {
+    if (!(value >= 1)) {
+      throw new RangeError(
+        `limits.${name} must be a positive number: received ${value}`,
+      );
+    }
+  }
+  if (resolved.frameSize < 1024) {
+    throw new RangeError(
+      `limits.frameSize must be at least 1024 bytes: received ${resolved.frameSize}`,
+    );
+  }
+  return resolved;
+}

@@ -1,0 +1,261 @@
+/**
+ * Every error that Hawser raises or sends: one class per condition that a
+ * caller can tell apart, each with a stable `code`. docs/errors.md lists them
+ * with cause and cure.
+ *
+ * @module
+ */
+
+/**
+ * The error codes that travel on the wire, as wslink numbers them
+ * (wslink `protocol.py`, after JSON-RPC 2.0 section 5.1), and Hawser's own
+ * three: `invalidRequest`, `invalidArguments` and `tooManyCalls`.
+ *
+ * @example Tell an unknown method from other failures
+ * ```ts
+ * import { ErrorCode, RpcError } from "@hawser/hawser/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new RpcError(ErrorCode.methodNotFound, "Unregistered method called");
+ * assertEquals(error.code, -32601);
+ * ```
+ */
+export const ErrorCode = {
+  /** The message has an id but is no request: its fields have wrong types. */
+  invalidRequest: -32600,
+  /** No procedure has the called name. */
+  methodNotFound: -32601,
+  /** The procedure refuses these arguments. */
+  invalidArguments: -32602,
+  /** The secret is wrong, or a request came before a good hello. */
+  authentication: -32000,
+  /** The procedure raised an exception. */
+  exception: -32001,
+  /** The procedure's result holds a value that the wire can't carry. */
+  unserializable: -32002,
+  /** The connection has as many calls running as its limit allows. */
+  tooManyCalls: -32003,
+} as const;
+
+/** What an {@linkcode RpcError} is on the wire: the `error` field of a reply. */
+export interface RpcErrorObject {
+  /** What went wrong, as a number: one of {@linkcode ErrorCode}, or the application's own. */
+  readonly code: number;
+  /** What went wrong, in words. */
+  readonly message: string;
+  /** More about it, of whatever shape the peer chose. */
+  readonly data?: unknown;
+}
+
+/**
+ * The peer answered a call with an error. A procedure that throws one sends
+ * its code, message and data to the caller unchanged; every other exception
+ * reaches the caller as -32001 without its text.
+ *
+ * @example Throw one on purpose
+ * ```ts
+ * import { RpcError } from "@hawser/hawser/protocol";
+ * import { assertThrows } from "@std/assert";
+ *
+ * function loadMesh(cells: number) {
+ *   if (cells > 1e6) throw new RpcError(1001, "Mesh too large", { cells });
+ * }
+ * assertThrows(() => loadMesh(2e6), RpcError, "Mesh too large");
+ * ```
+ */
+export class RpcError extends Error {
+  /** The class's name, for logs and for telling errors apart across realms. */
+  override readonly name = "RpcError";
+  /** What went wrong, as a number: one of {@linkcode ErrorCode}, or the application's own. */
+  readonly code: number;
+  /** More about it, of whatever shape the peer chose; `undefined` when it sent none. */
+  readonly data: unknown;
+
+  /**
+   * @param code One of {@linkcode ErrorCode}, or a number of the application's own.
+   * @param message What went wrong, in words that the caller may read.
+   * @param data More about it; must be sendable.
+   * @param options The standard `cause`; it stays on this side.
+   */
+  constructor(
+    code: number,
+    message: string,
+    data?: unknown,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.code = code;
+    this.data = data;
+  }
+
+  /**
+   * The error as the `error` field of a reply.
+   *
+   * @returns The wire's form; `data` is left out when there is none.
+   */
+  toWire(): RpcErrorObject {
+    return this.data === undefined
+      ? { code: this.code, message: this.message }
+      : { code: this.code, message: this.message, data: this.data };
+  }
+}
+
+/** What a {@linkcode ProtocolError} complains of; each has one close code. */
+export type ProtocolErrorCode = keyof typeof CLOSE_CODES;
+
+/** RFC 6455 section 7.4.1 gives the codes their meaning. */
+const CLOSE_CODES = {
+  /** A frame that is no JSON, no msgpack, or too short for its header. */
+  malformed: 1007,
+  /** A well-formed value that is no wslink message. */
+  "bad-message": 1002,
+  /** A chunk that repeats, overlaps or contradicts another. */
+  "bad-chunk": 1002,
+  /** A text frame on the msgpack wire, or a binary one that no header announced. */
+  "frame-kind": 1003,
+  /** A message or frame over its limit. */
+  "too-large": 1009,
+  /** Too much of something that is bounded otherwise: hellos, incomplete messages. */
+  policy: 1008,
+} as const;
+
+/**
+ * The peer sent what the wire doesn't allow. The connection that it came from
+ * is closed with {@linkcode ProtocolError.closeCode}; no other one notices.
+ *
+ * @example
+ * ```ts
+ * import { ProtocolError } from "@hawser/hawser/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ProtocolError("too-large", "a frame of 9 bytes").closeCode, 1009);
+ * ```
+ */
+export class ProtocolError extends Error {
+  /** The class's name. */
+  override readonly name = "ProtocolError";
+  /** What the complaint is about. */
+  readonly code: ProtocolErrorCode;
+
+  /**
+   * @param code What the complaint is about.
+   * @param message What was expected and what came.
+   * @param options The standard `cause`.
+   */
+  constructor(
+    code: ProtocolErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** The WebSocket close code that a server ends the connection with. */
+  get closeCode(): number {
+    return CLOSE_CODES[this.code];
+  }
+}
+
+/**
+ * A value can't be sent. Nothing of its message has been: what is sent is sent
+ * whole.
+ *
+ * @example The path leads to the value
+ * ```ts
+ * import { MsgpackEncoder, SerializeError } from "@hawser/hawser/protocol";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const error = assertThrows(() =>
+ *   new MsgpackEncoder().encode({
+ *     type: "result",
+ *     id: "rpc:c1:0",
+ *     result: { mesh: { points: new Map() } },
+ *   }), SerializeError);
+ * console.assert(error.path === "result.mesh.points");
+ * ```
+ */
+export class SerializeError extends TypeError {
+  /** The class's name. */
+  override readonly name = "SerializeError";
+  /** A stable name for the condition. */
+  readonly code = "unserializable";
+  /** Where the value stands in its message, as in `result.mesh.points` or `args[0]`. */
+  readonly path: string;
+
+  /**
+   * @param path Where the value stands in its message.
+   * @param reason Why it can't be sent.
+   * @param options The standard `cause`.
+   */
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(`Cannot send ${path}: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/**
+ * An answer didn't come within the time that the caller gave it.
+ *
+ * @example
+ * ```ts
+ * import { TimeoutError } from "@hawser/hawser/protocol";
+ *
+ * console.assert(new TimeoutError("No answer within 5000 ms").code === "timeout");
+ * ```
+ */
+export class TimeoutError extends Error {
+  /** The class's name: the one that `AbortSignal.timeout()` uses. */
+  override readonly name = "TimeoutError";
+  /** A stable name for the condition. */
+  readonly code = "timeout";
+}
+
+/** How a connection ended: the WebSocket close code and reason. */
+export interface CloseInfo {
+  /** The close code (RFC 6455 section 7.4): 1006 when the socket broke without one. */
+  readonly code: number;
+  /** The peer's words, possibly empty. */
+  readonly reason: string;
+}
+
+/**
+ * The connection is closed, was closed while a call was under way, or could
+ * not be made.
+ *
+ * @example Was the call sent before the socket dropped?
+ * ```ts
+ * import { ConnectionClosedError } from "@hawser/hawser/protocol";
+ *
+ * const error = new ConnectionClosedError("Connection closed", { code: 1006, reason: "", sent: true });
+ * console.assert(error.sent && error.closeCode === 1006);
+ * ```
+ */
+export class ConnectionClosedError extends Error {
+  /** The class's name. */
+  override readonly name = "ConnectionClosedError";
+  /** A stable name for the condition. */
+  readonly code = "connection-closed";
+  /** The WebSocket close code; 1006 when the socket broke without one. */
+  readonly closeCode: number;
+  /** The close reason, possibly empty. */
+  readonly reason: string;
+  /** Whether the call had been handed to the socket, so that the peer may have run it. */
+  readonly sent: boolean;
+
+  /**
+   * @param message What was under way.
+   * @param close How the connection ended, and whether the call had been sent.
+   * @param options The standard `cause`.
+   */
+  constructor(
+    message: string,
+    close: CloseInfo & { readonly sent?: boolean },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.closeCode = close.code;
+    this.reason = close.reason;
+    this.sent = close.sent ?? false;
+  }
+}

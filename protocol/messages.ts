@@ -1,0 +1,272 @@
+/**
+ * The messages that both wires carry, and the one step that turns what came
+ * off the wire into one of them.
+ *
+ * @module
+ */
+import { ProtocolError, type RpcErrorObject } from "./errors.ts";
+
+/** A call of a procedure, or of a system method such as `wslink.hello`. */
+export interface RequestMessage {
+  /** Discriminates the union. */
+  readonly type: "request";
+  /** `rpc:<clientID>:<n>` or `system:<…>:<n>`; the reply carries it unchanged. */
+  readonly id: string;
+  /** The procedure's name. */
+  readonly method: string;
+  /** Positional arguments. */
+  readonly args: readonly unknown[];
+  /** Arguments by name. */
+  readonly kwargs: Readonly<Record<string, unknown>>;
+}
+
+/** The good end of a call. */
+export interface ResultMessage {
+  /** Discriminates the union. */
+  readonly type: "result";
+  /** The request's id. */
+  readonly id: string;
+  /** What the procedure returned. */
+  readonly result: unknown;
+}
+
+/** The bad end of a call. */
+export interface ErrorMessage {
+  /** Discriminates the union. */
+  readonly type: "error";
+  /** The request's id. */
+  readonly id: string;
+  /** What went wrong. */
+  readonly error: RpcErrorObject;
+}
+
+/** A value published on a topic. */
+export interface PublicationMessage {
+  /** Discriminates the union. */
+  readonly type: "publication";
+  /** The topic's name. */
+  readonly topic: string;
+  /** The published value. */
+  readonly result: unknown;
+}
+
+/** A message with an id that is nothing else: its sender can be told so. */
+export interface InvalidMessage {
+  /** Discriminates the union. */
+  readonly type: "invalid";
+  /** The id to answer under. */
+  readonly id: string;
+  /** Which field is wrong, and what it was. */
+  readonly reason: string;
+}
+
+/** What may be sent. */
+export type OutgoingMessage =
+  | RequestMessage
+  | ResultMessage
+  | ErrorMessage
+  | PublicationMessage;
+
+/** What may arrive. */
+export type Message = OutgoingMessage | InvalidMessage;
+
+/** The id that wslink's clients say hello under, and compare with (wslink `session.js`). */
+export const HELLO_ID = "system:c0:0";
+
+/** The method of the first request on every connection. */
+export const HELLO_METHOD = "wslink.hello";
+
+/** Long enough for any client id or topic; an id is echoed, so it is bounded. */
+const MAX_ID_LENGTH = 1024;
+
+const COMPONENT = /^[a-z][a-z0-9_]*$/;
+
+/** What wslink's clients accept as a topic: they drop the rest in silence (wslink `session.js`). */
+const TOPIC = /^\w+(?:\.\w+)*$/;
+
+/**
+ * Checks a procedure's name as wslink does at registration (wslink `uri.py`):
+ * dot-separated components, each a lowercase letter followed by lowercase
+ * letters, digits and underscores.
+ *
+ * @param name The name to check.
+ * @returns The name.
+ * @throws {TypeError} If the name is no such string.
+ *
+ * @example
+ * ```ts
+ * import { checkProcedureName } from "@hawser/hawser/protocol";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkProcedureName("viewport.image.push");
+ * assertThrows(() => checkProcedureName("Viewport.push"), TypeError, "Viewport.push");
+ * ```
+ */
+export function checkProcedureName(name: string): string {
+  if (!name.split(".").every((component) => COMPONENT.test(component))) {
+    throw new TypeError(
+      `A procedure's name is dot-separated words of a-z, 0-9 and _, each starting with a letter: received "${name}"`,
+    );
+  }
+  return name;
+}
+
+/**
+ * Checks a topic's name: dot-separated words, since wslink's clients drop
+ * publications on any other in silence.
+ *
+ * @param topic The name to check.
+ * @returns The name.
+ * @throws {TypeError} If the name is no such string.
+ *
+ * @example
+ * ```ts
+ * import { checkTopic } from "@hawser/hawser/protocol";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkTopic("viewport.image.push.subscription");
+ * assertThrows(() => checkTopic("left view"), TypeError, "left view");
+ * ```
+ */
+export function checkTopic(topic: string): string {
+  if (!TOPIC.test(topic)) {
+    throw new TypeError(
+      `A topic's name is dot-separated words: received "${topic}"`,
+    );
+  }
+  return topic;
+}
+
+/**
+ * Tells whether a value is a map on the wire: an object that is no list and no
+ * binary.
+ *
+ * @param value Any value.
+ * @returns Whether it is a map.
+ */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) && !(value instanceof Date);
+}
+
+/**
+ * Validates what a codec decoded. `args` that is no list and `kwargs` that is
+ * no map count as absent, as in wslink.
+ *
+ * @param value What came off the wire.
+ * @returns The message.
+ * @throws {ProtocolError} `bad-message` if the value has no usable id, so that nobody can be answered.
+ */
+export function parseMessage(value: unknown): Message {
+  if (!isMap(value)) {
+    throw new ProtocolError(
+      "bad-message",
+      `A message is a map: received ${kindOf(value)}`,
+    );
+  }
+  const { id } = value;
+  if (typeof id !== "string" || id === "" || id.length > MAX_ID_LENGTH) {
+    throw new ProtocolError(
+      "bad-message",
+      `A message's id is a string of at most ${MAX_ID_LENGTH} characters: received ${
+        kindOf(id)
+      }`,
+    );
+  }
+  const { method } = value;
+  if (method !== undefined) {
+    if (typeof method !== "string") {
+      return {
+        type: "invalid",
+        id,
+        reason: `method is ${kindOf(method)}, not a string`,
+      };
+    }
+    const { args, kwargs } = value;
+    return {
+      type: "request",
+      id,
+      method,
+      args: Array.isArray(args) ? args : [],
+      kwargs: isMap(kwargs) ? kwargs : {},
+    };
+  }
+  const { error } = value;
+  if (error !== undefined && error !== null) {
+    return { type: "error", id, error: parseError(error) };
+  }
+  const { result = null } = value;
+  if (id.startsWith("publish:")) {
+    const end = id.lastIndexOf(":");
+    if (end > 8) {
+      return { type: "publication", topic: id.slice(8, end), result };
+    }
+    return {
+      type: "invalid",
+      id,
+      reason: "a publication's id is publish:<topic>:<n>",
+    };
+  }
+  if (!("result" in value)) {
+    return {
+      type: "invalid",
+      id,
+      reason: "there is no method, no result and no error",
+    };
+  }
+  return { type: "result", id, result };
+}
+
+function parseError(error: unknown): RpcErrorObject {
+  if (
+    isMap(error) && typeof error.code === "number" &&
+    typeof error.message === "string"
+  ) {
+    const { code, message, data } = error;
+    return data === undefined ? { code, message } : { code, message, data };
+  }
+  // No known peer sends this; the caller still has to learn that the call failed.
+  return {
+    code: 0,
+    message: "The peer sent an error without code and message",
+    data: error,
+  };
+}
+
+/**
+ * The map that stands for a message on either wire.
+ *
+ * @param message The message.
+ * @returns A map that both codecs can write.
+ */
+export function toWire(message: OutgoingMessage): Record<string, unknown> {
+  switch (message.type) {
+    case "request": {
+      const { id, method, args, kwargs } = message;
+      return { wslink: "1.0", id, method, args, kwargs };
+    }
+    case "result":
+      return { wslink: "1.0", id: message.id, result: message.result ?? null };
+    case "error":
+      return { wslink: "1.0", id: message.id, error: message.error };
+    case "publication":
+      // wslink's Python server counts nothing either: n is always 0.
+      return {
+        wslink: "1.0",
+        id: `publish:${message.topic}:0`,
+        result: message.result ?? null,
+      };
+  }
+}
+
+/** Names a value's kind for an error message, without showing the value. */
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (ArrayBuffer.isView(value)) return "binary";
+  if (typeof value === "string") {
+    return `a string of ${value.length} characters`;
+  }
+  return typeof value === "object" ? "a map" : `a ${typeof value}`;
+}

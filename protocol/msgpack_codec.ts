@@ -1,0 +1,157 @@
+/**
+ * The wire of wslink 2.x: msgpack messages, cut into chunks with a header of 12
+ * bytes. docs/protocol.md describes it to the byte.
+ *
+ * @module
+ */
+import type { Decoder, Encoder } from "./codec.ts";
+import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
+import { ProtocolError, SerializeError } from "./errors.ts";
+import {
+  type Message,
+  type OutgoingMessage,
+  parseMessage,
+  toWire,
+} from "./messages.ts";
+import { HEADER_SIZE, MAX_TOTAL, Reassembler, split } from "./_chunks.ts";
+import { MsgpackWriter, readMsgpack } from "./_msgpack.ts";
+import { withPath } from "./_values.ts";
+
+/** How a {@linkcode MsgpackEncoder} cuts its messages. */
+export interface MsgpackEncoderOptions {
+  /**
+   * The largest frame, header included, in bytes.
+   *
+   * @default {4194304}
+   */
+  readonly frameSize?: number;
+  /**
+   * How deep values may be nested.
+   *
+   * @default {256}
+   */
+  readonly depth?: number;
+  /**
+   * The first chunk id; the following ones count up from it, so that ids of
+   * messages under way never clash.
+   *
+   * @default {random}
+   */
+  readonly firstId?: number;
+}
+
+/**
+ * Encodes messages for the wire of wslink 2.x.
+ *
+ * @example
+ * ```ts
+ * import { MsgpackDecoder, MsgpackEncoder } from "@hawser/hawser/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const message = { type: "result", id: "rpc:c1:0", result: new Uint8Array(3) } as const;
+ * const [frame] = new MsgpackEncoder().encode(message);
+ * if (!(frame instanceof Uint8Array)) throw new TypeError("The wire is binary");
+ * assertEquals(new MsgpackDecoder().decode(frame), message);
+ * ```
+ */
+export class MsgpackEncoder implements Encoder {
+  /** The wire it writes. */
+  readonly wire = "msgpack";
+  readonly #depth: number;
+  readonly #writer: MsgpackWriter;
+  #frameSize: number;
+  #nextId: number;
+
+  /**
+   * @param options How messages are cut.
+   */
+  constructor(options: MsgpackEncoderOptions = {}) {
+    const {
+      frameSize = DEFAULT_LIMITS.frameSize,
+      depth = DEFAULT_LIMITS.depth,
+    } = options;
+    this.#depth = depth;
+    this.#frameSize = Math.max(frameSize, HEADER_SIZE + 1);
+    this.#writer = new MsgpackWriter(depth);
+    this.#nextId = options.firstId ?? Math.floor(Math.random() * MAX_TOTAL);
+  }
+
+  /** The largest frame, header included, in bytes. A client learns it from the server's hello. */
+  get frameSize(): number {
+    return this.#frameSize;
+  }
+
+  set frameSize(size: number) {
+    this.#frameSize = Math.max(size, HEADER_SIZE + 1);
+  }
+
+  /**
+   * Encodes one message.
+   *
+   * @param message The message.
+   * @returns Its chunks; they may be sent in any order and between other messages' chunks.
+   * @throws {SerializeError} If it holds a value that can't be sent, or has 4 GiB or more.
+   */
+  encode(message: OutgoingMessage): Uint8Array<ArrayBuffer>[] {
+    const wire = toWire(message);
+    const writer = this.#writer;
+    withPath(wire, this.#depth, () => writer.write(wire));
+    const { size } = writer;
+    if (size > MAX_TOTAL) {
+      throw new SerializeError(
+        "the message",
+        `it has ${size} bytes, the wire counts to 2^32 - 1`,
+      );
+    }
+    const frames = split(writer.pieces(), size, this.#nextId, this.#frameSize);
+    this.#nextId = (this.#nextId + 1) >>> 0;
+    writer.clear();
+    return frames;
+  }
+}
+
+/** The limits that a {@linkcode MsgpackDecoder} keeps. */
+export type MsgpackDecoderLimits = Pick<
+  Limits,
+  "messageSize" | "frameSize" | "incompleteMessages" | "depth"
+>;
+
+/** Decodes one connection's frames of the wire of wslink 2.x. */
+export class MsgpackDecoder implements Decoder {
+  /** The wire it reads. */
+  readonly wire = "msgpack";
+  readonly #chunks = new Reassembler();
+  /** The limits in force; a server raises them after a good hello. */
+  limits: MsgpackDecoderLimits;
+
+  /**
+   * @param limits What a peer may send.
+   */
+  constructor(limits: MsgpackDecoderLimits = DEFAULT_LIMITS) {
+    this.limits = limits;
+  }
+
+  /**
+   * Takes the next frame. Binary values in the message are views of the
+   * frame, or of the buffer that its chunks were put together in.
+   *
+   * @param frame The frame, as the socket delivered it.
+   * @returns The message that the frame completes, or `undefined`.
+   * @throws {ProtocolError} If the wire doesn't allow the frame.
+   */
+  decode(
+    frame: string | ArrayBuffer | Uint8Array<ArrayBuffer>,
+  ): Message | undefined {
+    if (typeof frame === "string") {
+      throw new ProtocolError(
+        "frame-kind",
+        "The msgpack wire has binary frames: received text",
+      );
+    }
+    const bytes = this.#chunks.push(
+      frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame,
+      this.limits,
+    );
+    return bytes && parseMessage(readMsgpack(bytes, this.limits.depth));
+  }
+}
