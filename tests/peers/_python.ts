@@ -1,0 +1,80 @@
+/** Starts wslink's own Python server for a test. */
+
+import { pathOf, requirePeer } from "./_installed.ts";
+
+/** The versions of wslink for Python that the tests run against. */
+export const PYTHON_VERSIONS = ["1.12.4", "2.5.7"] as const;
+
+/** One of the versions of wslink for Python. */
+export type PythonVersion = typeof PYTHON_VERSIONS[number];
+
+/** A running wslink server. */
+export interface PythonServer extends AsyncDisposable {
+  /** Where its WebSocket is. */
+  readonly url: string;
+  /** Fulfils with the exit code once the process has ended. */
+  readonly ended: Promise<number>;
+  /** Ends the process at once, as a crash would. */
+  kill(): void;
+}
+
+/**
+ * Starts `example_server.py` under one version of wslink.
+ *
+ * @param version The version of wslink for Python.
+ * @param env Settings for it, as `WSLINK_MAX_MSG_SIZE`.
+ * @returns The server, ready for clients.
+ */
+export async function startPython(
+  version: PythonVersion,
+  env: Record<string, string> = {},
+): Promise<PythonServer> {
+  const python = requirePeer(
+    `.cache/venv-${version}/bin/python`,
+    `wslink ${version} for Python`,
+  );
+  const child = new Deno.Command(python, {
+    args: [
+      ...[pathOf("tests/peers/example_server.py"), "--host", "127.0.0.1"],
+      ...["--port", "0", "--timeout", "0"],
+    ],
+    env: { PYTHONDONTWRITEBYTECODE: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const complaints = new Response(child.stderr).text();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let said = "";
+  let port: string | undefined;
+  while (port === undefined) {
+    const { value, done } = await output.read();
+    if (done) {
+      throw new Error(
+        `wslink ${version} for Python did not start: ${said}${await complaints}`,
+      );
+    }
+    said += value;
+    port = /^listening on (\d+)$/m.exec(said)?.[1];
+  }
+  // Read to the end, or a talkative server blocks on a full pipe.
+  const drained = (async () => {
+    while (!(await output.read()).done);
+  })();
+  const ended = child.status.then((status) => status.code);
+  return {
+    url: `ws://127.0.0.1:${port}/ws`,
+    ended,
+    kill() {
+      child.kill("SIGKILL");
+    },
+    async [Symbol.asyncDispose]() {
+      try {
+        child.kill("SIGKILL");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // it has ended by itself
+      }
+      await Promise.all([ended, drained, complaints]);
+    },
+  };
+}
