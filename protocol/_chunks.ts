@@ -118,9 +118,7 @@ export class Reassembler {
     }
     if (content.length === 0 || offset + content.length > total) {
       throw badChunk(
-        `bytes ${offset} to ${
-          offset + content.length
-        } of a message of ${total}`,
+        `bytes ${offset} to ${offset + content.length} of a message of ${total}`,
       );
     }
     let message = this.#pending.get(id);

@@ -75,9 +75,7 @@ function find(
 ): Found | undefined {
   switch (typeof value) {
     case "bigint":
-      return fitsInt64(value)
-        ? undefined
-        : { path, reason: "an integer of more than 64 bits" };
+      return fitsInt64(value) ? undefined : { path, reason: "an integer of more than 64 bits" };
     case "function":
     case "symbol":
       return { path, reason: `a ${typeof value} can't be sent` };
@@ -113,8 +111,7 @@ function find(
     const name = value.constructor?.name || "a class without name";
     found = {
       path,
-      reason:
-        `an instance of ${name} can't be sent, plain objects and lists can`,
+      reason: `an instance of ${name} can't be sent, plain objects and lists can`,
     };
   }
   above.delete(value);

@@ -97,8 +97,9 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 256,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,
-  // A second of 30 frames of 2 MB each; past it the receiver can't keep up.
-  queueBytes: 64 * 1024 * 1024,
+  // The largest message fits; frames published to many are shared, so what
+  // several slow viewers hold is mostly the same memory.
+  queueBytes: 256 * 1024 * 1024,
 };
 
 /**

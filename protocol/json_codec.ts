@@ -9,21 +9,9 @@
 import type { Decoder, Encoder, Frame } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
-import {
-  isMap,
-  type Message,
-  type OutgoingMessage,
-  parseMessage,
-  toWire,
-} from "./messages.ts";
+import { isMap, type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
 import { parsePythonJson } from "./_python_json.ts";
-import {
-  asBytes,
-  fitsInt64,
-  isPlainObject,
-  Unsendable,
-  withPath,
-} from "./_values.ts";
+import { asBytes, fitsInt64, isPlainObject, Unsendable, withPath } from "./_values.ts";
 
 /** The system method of an attachment's header (wslink `protocol.py`). */
 const ATTACHMENT_METHOD = "wslink.binary.attachment";
@@ -170,9 +158,7 @@ class JsonWriter {
     for (const key of Object.keys(map)) {
       const value = map[key];
       if (value === undefined) continue;
-      text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${
-        this.#value(value, depth - 1)
-      }`;
+      text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${this.#value(value, depth - 1)}`;
     }
     return `{${text}}`;
   }

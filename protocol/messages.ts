@@ -168,9 +168,7 @@ export function parseMessage(value: unknown): Message {
   if (typeof id !== "string" || id === "" || id.length > MAX_ID_LENGTH) {
     throw new ProtocolError(
       "bad-message",
-      `A message's id is a string of at most ${MAX_ID_LENGTH} characters: received ${
-        kindOf(id)
-      }`,
+      `A message's id is a string of at most ${MAX_ID_LENGTH} characters: received ${kindOf(id)}`,
     );
   }
   const { method } = value;

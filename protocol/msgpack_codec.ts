@@ -7,12 +7,7 @@
 import type { Decoder, Encoder } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError, SerializeError } from "./errors.ts";
-import {
-  type Message,
-  type OutgoingMessage,
-  parseMessage,
-  toWire,
-} from "./messages.ts";
+import { type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
 import { HEADER_SIZE, MAX_TOTAL, Reassembler, split } from "./_chunks.ts";
 import { MsgpackWriter, readMsgpack } from "./_msgpack.ts";
 import { withPath } from "./_values.ts";

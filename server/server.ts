@@ -1,0 +1,335 @@
+/**
+ * A server without its sockets: sessions, procedures and topics put together.
+ * An adapter gives it connections.
+ *
+ * @module
+ */
+import type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
+import {
+  type CloseInfo,
+  JsonEncoder,
+  type Limits,
+  MsgpackEncoder,
+  resolveLimits,
+} from "../protocol/mod.ts";
+import type { Socket } from "../protocol/send_queue.ts";
+import { Registry } from "./registry.ts";
+import {
+  type Client,
+  type ErrorContext,
+  type Publisher,
+  type PublishOptions,
+  ServerSession,
+} from "./session.ts";
+import { Topics } from "./topics.ts";
+
+/** How a server behaves. */
+export interface ServerOptions<P extends Procedures = Procedures> {
+  /**
+   * What a client must know: a string that is compared in constant time, or a
+   * function that decides. A function that throws or rejects says no.
+   *
+   * @default {"wslink-secret"}
+   */
+  readonly secret?: string | ((secret: unknown, client: Client) => boolean | Promise<boolean>);
+  /**
+   * What clients may call, by name.
+   *
+   * @default {{}}
+   */
+  readonly procedures?: P;
+  /**
+   * What a client may cost, where it differs from `DEFAULT_LIMITS`. With a
+   * secret of more than a few characters `helloSize` grows by its length; with
+   * a function as secret it is 4096 bytes, enough for most tokens.
+   *
+   * @default {DEFAULT_LIMITS}
+   */
+  readonly limits?: Partial<Limits>;
+  /**
+   * How often a silent client is pinged, in ms; one that doesn't answer within
+   * the same time is closed. 0 is never.
+   *
+   * @default {30000}
+   */
+  readonly heartbeat?: number;
+  /**
+   * Whether callers learn an exception's message and stack, and not only its
+   * class. For development: both may show paths and secrets.
+   *
+   * @default {false}
+   */
+  readonly exposeErrors?: boolean;
+  /**
+   * Whether clients may stop the server with `application.exit` and
+   * `application.exit.later`, as wslink's clients do when they leave.
+   *
+   * @default {false}
+   */
+  readonly allowExit?: boolean;
+  /** Called after a client's good hello. */
+  readonly onConnect?: (client: Client) => void;
+  /** Called when a client that had said a good hello has gone. */
+  readonly onDisconnect?: (client: Client, close: CloseInfo) => void;
+  /**
+   * Called with what no caller gets to see: exceptions in procedures, results
+   * that can't be sent.
+   *
+   * @default {console.error}
+   */
+  readonly onError?: (error: unknown, context: ErrorContext) => void;
+}
+
+/** How a server ends. */
+export interface CloseOptions {
+  /**
+   * How long running calls may go on and queues may empty, in ms.
+   *
+   * @default {1000}
+   */
+  readonly drain?: number;
+}
+
+/** Turns an HTTP request into a connection, as the runtime does it. */
+export type Upgrade = (
+  request: Request,
+  server: Pick<Server, "accept" | "heartbeat">,
+) => Response;
+
+/** How long `application.exit.later` waits when its caller doesn't say, in s (wslink `websocket.py`). */
+const EXIT_LATER = 60;
+
+/** What `setTimeout` can wait at most, in s. */
+const MAX_EXIT_LATER = 2 ** 31 / 1000 - 1;
+
+/**
+ * Procedures, topics and clients. It is made by `createServer()`, and used
+ * through `serve()` or {@linkcode Server.upgrade}.
+ */
+export class Server<P extends Procedures = Procedures> implements Publisher {
+  /** The procedures that it was created with; `connect<typeof server>()` takes its types from them. */
+  readonly procedures: P;
+  /** The clients that said a good hello, by id. */
+  readonly clients: ReadonlyMap<string, Client>;
+  /** How often a silent client is pinged, in ms; 0 is never. */
+  readonly heartbeat: number;
+  /** Resolves when the server is closed, also by `application.exit`. */
+  readonly closed: Promise<void>;
+  readonly #sessions = new Set<ServerSession>();
+  readonly #registry = new Registry();
+  readonly #topics: Topics;
+  readonly #accept: (socket: Socket, request?: Request) => ServerSession;
+  readonly #upgrade: Upgrade;
+  #state: "open" | "closing" | "closed" = "open";
+  #exitTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+
+  /**
+   * @param options How it behaves.
+   * @param upgrade What {@linkcode Server.upgrade} does in this runtime.
+   * @throws {TypeError} If a procedure's name or definition is bad.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(options: ServerOptions<P> & { readonly procedures: P }, upgrade: Upgrade) {
+    const {
+      secret = "wslink-secret",
+      procedures,
+      heartbeat = 30_000,
+      exposeErrors = false,
+      allowExit = false,
+      onConnect,
+      onDisconnect,
+      onError = logError,
+    } = options;
+    if (!(heartbeat >= 0)) {
+      throw new RangeError(`heartbeat must be 0 or more ms: received ${heartbeat}`);
+    }
+    const limits = resolveLimits({ helloSize: helloSizeFor(secret), ...options.limits });
+    const helloLimits = {
+      ...limits,
+      messageSize: Math.min(limits.helloSize, limits.messageSize),
+      frameSize: Math.min(limits.helloSize + 12, limits.frameSize),
+      incompleteMessages: 4,
+      attachments: 4,
+    };
+    this.procedures = procedures;
+    this.heartbeat = heartbeat;
+    this.closed = this.#closed.promise;
+    this.#upgrade = upgrade;
+    for (const [name, definition] of Object.entries(procedures)) this.register(name, definition);
+    if (allowExit) this.#registerExit();
+
+    const clients = new Map<string, ServerSession>();
+    this.clients = clients;
+    const encoders = {
+      json: new JsonEncoder(limits),
+      msgpack: new MsgpackEncoder(limits),
+    };
+    this.#topics = new Topics(clients, encoders);
+    /** An application's callback must not take a connection down. */
+    const report = (error: unknown, context: ErrorContext) => {
+      try {
+        onError(error, context);
+      } catch (failure) {
+        console.error("Hawser: onError threw", failure);
+      }
+    };
+    const notify = (client: Client, callback: () => void) => {
+      try {
+        callback();
+      } catch (error) {
+        report(error, { client });
+      }
+    };
+    const host = {
+      limits,
+      helloLimits,
+      registry: this.#registry,
+      encoders,
+      publisher: this.#topics,
+      exposeErrors,
+      checkSecret: typeof secret === "string"
+        ? (given: unknown) => equalSecrets(given, secret)
+        : secret,
+      joined: (session: ServerSession) => {
+        clients.set(session.id, session);
+        notify(session, () => onConnect?.(session));
+      },
+      left: (session: ServerSession, close: CloseInfo) => {
+        this.#sessions.delete(session);
+        if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
+      },
+      report,
+    };
+    this.#accept = (socket, request) => {
+      const session = new ServerSession(host, socket, request);
+      this.#sessions.add(session);
+      if (this.#state !== "open") session.close(1001, "Server shutdown");
+      return session;
+    };
+  }
+
+  /**
+   * Adds a procedure.
+   *
+   * @param name Its name: dot-separated words of lowercase letters, digits and `_`.
+   * @param definition A function, or what `procedure()` returns.
+   * @throws {TypeError} If the name is bad or taken.
+   */
+  register(name: string, definition: Handler | ProcedureLike): void {
+    this.#registry.register(name, definition);
+  }
+
+  /**
+   * Publishes a value.
+   *
+   * @param topic Dot-separated words.
+   * @param value What is published; binary anywhere in it.
+   * @param options Whom it goes to; everybody by default.
+   * @returns How many clients it went to.
+   * @throws {TypeError} If the topic is no such name.
+   * @throws {SerializeError} If the value can't be sent.
+   */
+  publish(topic: string, value: unknown, options?: PublishOptions): number {
+    return this.#topics.publish(topic, value, options);
+  }
+
+  /**
+   * Answers a WebSocket request, inside any handler of the runtime's.
+   *
+   * @param request The HTTP request.
+   * @returns The response to return: 101, or 426 if it is no WebSocket request, or 503 after `close()`.
+   */
+  upgrade(request: Request): Response {
+    if (this.#state !== "open") return new Response("Closing", { status: 503 });
+    return this.#upgrade(request, this);
+  }
+
+  /**
+   * Takes a connection. For adapters: everybody else uses `serve()` or
+   * {@linkcode Server.upgrade}.
+   *
+   * @param socket The connection, open.
+   * @param request The HTTP request that it came with.
+   * @returns The session, which wants to be told of frames and of the end.
+   */
+  accept(
+    socket: Socket,
+    request?: Request,
+  ): Pick<ServerSession, "receive" | "ended"> {
+    return this.#accept(socket, request);
+  }
+
+  /**
+   * Closes the server: no new connections, running calls get a while to end,
+   * and then every connection is closed with 1001 `Server shutdown`.
+   *
+   * @param options How long the while is.
+   * @returns When all connections have ended.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#state !== "open") return this.closed;
+    this.#state = "closing";
+    clearTimeout(this.#exitTimer);
+    const { drain = 1000 } = options;
+    const sessions = [...this.#sessions];
+    if (drain > 0 && sessions.length > 0) {
+      await within(drain, Promise.all(sessions.map((session) => session.drained())));
+    }
+    for (const session of this.#sessions) session.close(1001, "Server shutdown");
+    this.#state = "closed";
+    this.#closed.resolve();
+  }
+
+  /** Closes the server, as {@linkcode Server.close} does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #registerExit(): void {
+    const exit = () => this.close().catch(logError);
+    this.register("application.exit", () => {
+      this.#exitTimer = setTimeout(exit, 0);
+    });
+    this.register("application.exit.later", {
+      params: ["secondsLater"],
+      handler: (_call: never, seconds: unknown = EXIT_LATER) => {
+        const delay = Number(seconds);
+        if (!(delay >= 0)) throw new RangeError("application.exit.later takes seconds");
+        clearTimeout(this.#exitTimer);
+        this.#exitTimer = setTimeout(exit, Math.min(delay, MAX_EXIT_LATER) * 1000);
+      },
+    });
+  }
+}
+
+function logError(error: unknown, context?: ErrorContext): void {
+  const where = context?.method ? ` in ${context.method}` : "";
+  console.error(`Hawser: error${where}:`, error);
+}
+
+/** wslink's 512 bytes leave a few hundred for the secret; a longer one needs as much more. */
+function helloSizeFor(secret: ServerOptions["secret"] & unknown): number {
+  return typeof secret === "string" ? 512 + new TextEncoder().encode(secret).length : 4096;
+}
+
+/**
+ * Compares without telling, by the time it takes, how much of the secret is
+ * right or how long it is: the work depends on what was given alone.
+ */
+function equalSecrets(given: unknown, secret: string): boolean {
+  if (typeof given !== "string") return false;
+  let difference = given.length ^ secret.length;
+  for (let i = 0; i < given.length; i++) {
+    difference |= given.charCodeAt(i) ^ secret.charCodeAt(i % Math.max(secret.length, 1));
+  }
+  return difference === 0;
+}
+
+/** Waits for a promise, but not longer than `ms`. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}
