@@ -211,6 +211,24 @@ export class TimeoutError extends Error {
   readonly code = "timeout";
 }
 
+/**
+ * More waits to be sent than `limits.queueBytes` allows; what was refused was
+ * not sent.
+ *
+ * @example
+ * ```ts
+ * import { QueueFullError } from "@hawser/hawser/protocol";
+ *
+ * console.assert(new QueueFullError("9 bytes wait").code === "queue-full");
+ * ```
+ */
+export class QueueFullError extends Error {
+  /** The class's name. */
+  override readonly name = "QueueFullError";
+  /** A stable name for the condition. */
+  readonly code = "queue-full";
+}
+
 /** How a connection ended: the WebSocket close code and reason. */
 export interface CloseInfo {
   /** The close code (RFC 6455 section 7.4): 1006 when the socket broke without one. */

@@ -38,6 +38,7 @@ export {
   ErrorCode,
   ProtocolError,
   type ProtocolErrorCode,
+  QueueFullError,
   RpcError,
   type RpcErrorObject,
   SerializeError,

@@ -1,0 +1,60 @@
+/**
+ * A client for Hawser's servers and for wslink's, of both generations: calls
+ * that always end, subscriptions, and reconnecting, on the standard
+ * `WebSocket` of Deno, Node 22 and the browser.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@hawser/hawser/client";
+ * import { createServer, serve } from "@hawser/hawser/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = createServer({ procedures: { "math.add": (a: number, b: number) => a + b } });
+ * await using listening = await serve(server, { port: 0 });
+ *
+ * await using session = await connect<typeof server>(listening.webSocketUrl);
+ * assertEquals(await session.call("math.add", [1, 2]), 3);
+ *
+ * const frames = session.subscribe<{ blob: Uint8Array }>("image");
+ * server.publish("image", { blob: new Uint8Array([1, 2, 3]) });
+ * for await (const { blob } of frames) {
+ *   assertEquals(blob.length, 3);
+ *   break;
+ * }
+ * ```
+ *
+ * @module
+ */
+export { connect, type ConnectOptions, type ReconnectOptions } from "./client/connection.ts";
+export type {
+  CallOptions,
+  Session,
+  Status,
+  SubscribeOptions,
+  SubscribeStreamOptions,
+  Subscription,
+} from "./client/session.ts";
+export type {
+  Delivered,
+  Handler,
+  ProcedureArgs,
+  ProcedureLike,
+  ProcedureName,
+  ProcedureResult,
+  Procedures,
+} from "./protocol/api.ts";
+export {
+  type CloseInfo,
+  ConnectionClosedError,
+  DEFAULT_LIMITS,
+  ErrorCode,
+  type Limits,
+  ProtocolError,
+  type ProtocolErrorCode,
+  QueueFullError,
+  RpcError,
+  type RpcErrorObject,
+  SerializeError,
+  TimeoutError,
+  type Wire,
+} from "./protocol/mod.ts";

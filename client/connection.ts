@@ -1,0 +1,458 @@
+/**
+ * The life of a client's sockets: opening one, saying hello, finding out the
+ * wire, and coming back after a break.
+ *
+ * @module
+ */
+import {
+  type CloseInfo,
+  ConnectionClosedError,
+  type Decoder,
+  type Encoder,
+  HELLO_ID,
+  HELLO_METHOD,
+  isMap,
+  JsonDecoder,
+  JsonEncoder,
+  type Limits,
+  type Message,
+  MsgpackDecoder,
+  MsgpackEncoder,
+  ProtocolError,
+  QueueFullError,
+  type RequestMessage,
+  resolveLimits,
+  RpcError,
+  TimeoutError,
+  type Wire,
+} from "../protocol/mod.ts";
+import { SendQueue } from "../protocol/send_queue.ts";
+import { ClientSession, type Link, type Session } from "./session.ts";
+
+/** When and how often a broken connection is made again. */
+export interface ReconnectOptions {
+  /**
+   * The delay before the first try is random, between 0 and this, in ms: many
+   * clients that lose one server must not come back at once ("full jitter").
+   *
+   * @default {250}
+   */
+  readonly initialDelay?: number;
+  /**
+   * What the bound of the delay grows by with each try.
+   *
+   * @default {2}
+   */
+  readonly factor?: number;
+  /**
+   * How far it grows, in ms.
+   *
+   * @default {30000}
+   */
+  readonly maxDelay?: number;
+  /**
+   * How many tries in a row may fail before the session ends.
+   *
+   * @default {Infinity}
+   */
+  readonly maxAttempts?: number;
+}
+
+/** How a session is made and kept. */
+export interface ConnectOptions {
+  /**
+   * What the server wants to know.
+   *
+   * @default {"wslink-secret"}
+   */
+  readonly secret?: string;
+  /**
+   * The wire: `msgpack` is wslink 2.x, `json` is wslink 1.x. `auto` says hello
+   * in msgpack, and once more in JSON if the server breaks off.
+   *
+   * @default {"auto"}
+   */
+  readonly wire?: Wire | "auto";
+  /**
+   * How long a connection may take until the hello is answered, in ms.
+   *
+   * @default {10000}
+   */
+  readonly helloTimeout?: number;
+  /**
+   * How long a call waits for its answer, in ms; 0 is for ever.
+   *
+   * @default {300000}
+   */
+  readonly callTimeout?: number;
+  /**
+   * Whether and how a broken connection is made again. A wrong secret, a close
+   * with 1000 by the server, and `close()` are final all the same.
+   *
+   * @default {{}}
+   */
+  readonly reconnect?: false | ReconnectOptions;
+  /** What the server may cost, where it differs from `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<Limits>;
+  /** Gives up connecting; an open session is ended with `close()`. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called with what a subscription's callback throws.
+   *
+   * @default {console.error}
+   */
+  readonly onError?: (error: unknown) => void;
+  /**
+   * What opens sockets, where it isn't the global one.
+   *
+   * @default {globalThis.WebSocket}
+   */
+  readonly WebSocket?: new (url: string | URL) => WebSocket;
+}
+
+/** What a 2.x frame may have before the server says more (wslink `session.js`). */
+const FIRST_FRAME_SIZE = 512 * 1024;
+
+/** Whatever a server announces: Deno's WebSockets take 64 MiB a frame, and memory is spent by the frame. */
+const MAX_FRAME_SIZE = 16 * 1024 * 1024;
+
+/** How long `close()` waits for the server's side of the closing handshake, in ms. */
+const CLOSE_TIME = 1000;
+
+/**
+ * Connects to a server: Hawser's, or wslink's of either generation.
+ *
+ * @typeParam S The server's type, as in `connect<typeof server>(…)`, for calls
+ * that are checked.
+ * @param url The server's address, as in `ws://localhost:8080/ws`.
+ * @param options How the session is made and kept.
+ * @returns The session, once the hello is answered. It rejects with `RpcError`
+ * (the server refuses the secret), `ConnectionClosedError` (no connection),
+ * `TimeoutError` (no answer), or the signal's reason.
+ * @throws {RangeError} If a number is out of range.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@hawser/hawser/client";
+ * import { createServer, serve } from "@hawser/hawser/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = createServer({ procedures: { "text.upper": (s: string) => s.toUpperCase() } });
+ * await using listening = await serve(server, { port: 0 });
+ *
+ * await using session = await connect<typeof server>(listening.webSocketUrl);
+ * assertEquals(await session.call("text.upper", ["hawser"], { timeout: 5_000 }), "HAWSER");
+ * ```
+ */
+export async function connect<S = unknown>(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Promise<Session<S>> {
+  const connection = new Connection(url, options);
+  const session = new ClientSession<S>({
+    callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
+    onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
+    close: () => connection.close(),
+  });
+  await connection.start(session);
+  return session;
+}
+
+/** What a connection needs of the session that it works for. */
+type Owner = Pick<
+  ClientSession,
+  "attach" | "detach" | "receive" | "setStatus" | "end" | "status"
+>;
+
+class Connection {
+  readonly #url: string | URL;
+  readonly #options: ConnectOptions;
+  readonly #limits: Limits;
+  readonly #helloTimeout: number;
+  readonly #reconnect: Required<ReconnectOptions> | false;
+  /** Aborted by `close()`: ends tries and delays. */
+  readonly #closing = new AbortController();
+  #socket: ClientSocket | undefined;
+  /** The wire that the server last answered on. */
+  #learnt: Wire | undefined;
+
+  constructor(url: string | URL, options: ConnectOptions) {
+    this.#url = url;
+    this.#options = options;
+    this.#limits = resolveLimits({
+      ...options.limits,
+      // The server chose its own frames' size; the message's limit holds anyway.
+      frameSize: (options.limits?.messageSize ?? resolveLimits().messageSize) + 12,
+    });
+    this.#helloTimeout = options.helloTimeout ?? 10_000;
+    if (!(this.#helloTimeout > 0)) {
+      throw new RangeError(`helloTimeout must be more than 0 ms: received ${this.#helloTimeout}`);
+    }
+    this.#reconnect = options.reconnect === false ? false : checkReconnect(options.reconnect);
+  }
+
+  /** Makes the first connection; the later ones are made in the background. */
+  async start(session: Owner): Promise<void> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    const abort = () => this.#closing.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    try {
+      session.attach(await this.#open(session));
+    } catch (error) {
+      session.end(toError(error));
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+    this.#keep(session);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException("The session was closed", "AbortError"));
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    socket.close(1000, "");
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise((resolve) => timer = setTimeout(resolve, CLOSE_TIME));
+    await Promise.race([socket.closed, timeout]);
+    clearTimeout(timer);
+  }
+
+  /** Waits for breaks, and mends them. */
+  async #keep(session: Owner): Promise<void> {
+    while (this.#socket) {
+      const close = await this.#socket.closed;
+      this.#socket = undefined;
+      session.detach(close);
+      if (this.#closing.signal.aborted) return;
+      const error = new ConnectionClosedError("The connection broke", close);
+      // 1000 is the server's way to say that there is nothing more to come.
+      if (this.#reconnect === false || close.code === 1000) return session.end(error);
+      await this.#comeBack(session, this.#reconnect, error);
+    }
+  }
+
+  async #comeBack(
+    session: Owner,
+    reconnect: Required<ReconnectOptions>,
+    error: Error,
+  ): Promise<void> {
+    const { signal } = this.#closing;
+    for (let attempt = 0; attempt < reconnect.maxAttempts; attempt++) {
+      const bound = reconnect.initialDelay * reconnect.factor ** attempt;
+      const delay = Math.random() * Math.min(bound, reconnect.maxDelay);
+      session.setStatus({ state: "waiting", attempt, delay, error });
+      await sleep(delay, signal);
+      if (signal.aborted) return;
+      session.setStatus({ state: "connecting", attempt });
+      try {
+        return session.attach(await this.#open(session));
+      } catch (failure) {
+        error = toError(failure);
+        if (signal.aborted) return;
+        // The server answered, and its answer won't be another one next time.
+        if (failure instanceof RpcError) break;
+      }
+    }
+    session.end(error);
+  }
+
+  /** Opens a socket and says hello, on one wire or on both in turn. */
+  async #open(session: Owner): Promise<Link> {
+    const { wire = "auto" } = this.#options;
+    if (wire !== "auto") return await this.#hello(session, wire);
+    const first = this.#learnt ?? "msgpack";
+    try {
+      return await this.#hello(session, first);
+    } catch (error) {
+      if (!isOtherWire(error, first)) throw error;
+      return await this.#hello(session, first === "msgpack" ? "json" : "msgpack");
+    }
+  }
+
+  async #hello(session: Owner, wire: Wire): Promise<Link> {
+    const { secret = "wslink-secret", WebSocket = globalThis.WebSocket } = this.#options;
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    const socket = new ClientSocket(new WebSocket(this.#url), wire, this.#limits);
+    const answer = Promise.withResolvers<Message>();
+    socket.onMessage = answer.resolve;
+    const abort = () => answer.reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    const timer = setTimeout(() => {
+      answer.reject(
+        new TimeoutError(`No answer to the hello (${wire}) within ${this.#helloTimeout} ms`),
+      );
+    }, this.#helloTimeout);
+    socket.closed.then((close) => {
+      const what = socket.opened
+        ? "The connection closed before the hello was answered"
+        : "No connection could be made";
+      const cause = socket.error;
+      answer.reject(new ConnectionClosedError(what, { ...close, sent: socket.opened }, { cause }));
+    });
+    try {
+      socket.onOpen = () => {
+        // Nothing but this: a 2.x server takes 512 bytes at most before it knows the client.
+        socket.send({
+          type: "request",
+          id: HELLO_ID,
+          method: HELLO_METHOD,
+          args: [{ secret }],
+          kwargs: {},
+        });
+      };
+      const clientId = socket.welcome(await answer.promise);
+      this.#learnt = wire;
+      this.#socket = socket;
+      socket.onMessage = (message) => session.receive(message);
+      return { clientId, wire, send: (message) => socket.send(message) };
+    } catch (error) {
+      socket.close(1000, "");
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+}
+
+/** A WebSocket with a codec, a queue, and one promise for its end. */
+class ClientSocket {
+  /** Resolves when it has ended, however. */
+  readonly closed: Promise<CloseInfo>;
+  /** Whether it was ever open. */
+  opened = false;
+  /** What the server did wrong, if that ended it. */
+  error: ProtocolError | undefined;
+  onOpen: () => void = () => {};
+  onMessage: (message: Message) => void = () => {};
+  readonly #socket: WebSocket;
+  readonly #limits: Limits;
+  readonly #encoder: Encoder;
+  readonly #msgpack: MsgpackEncoder | undefined;
+  readonly #decoder: Decoder;
+  readonly #queue: SendQueue;
+
+  constructor(socket: WebSocket, wire: Wire, limits: Limits) {
+    this.#socket = socket;
+    this.#limits = limits;
+    if (wire === "msgpack") {
+      this.#encoder = this.#msgpack = new MsgpackEncoder({
+        frameSize: FIRST_FRAME_SIZE,
+        depth: limits.depth,
+      });
+      this.#decoder = new MsgpackDecoder(limits);
+    } else {
+      this.#encoder = new JsonEncoder(limits);
+      this.#decoder = new JsonDecoder(limits);
+    }
+    // send() looks at what waits before it adds to it, so the queue's own bound has nothing to do.
+    this.#queue = new SendQueue(socket, Infinity, () => {});
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.opened = true;
+      this.onOpen();
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    this.closed = new Promise((resolve) => {
+      socket.onclose = ({ code, reason }) => {
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        this.#queue.clear();
+        resolve({ code, reason });
+      };
+    });
+    // Whatever failed, the close event follows and says as much as there is to know.
+    socket.onerror = (event) => event.preventDefault();
+  }
+
+  /** Sends a request, or throws without having sent anything. */
+  send(message: RequestMessage): void {
+    const { queueBytes } = this.#limits;
+    const waiting = this.#queue.held + this.#socket.bufferedAmount;
+    if (waiting > queueBytes) {
+      throw new QueueFullError(
+        `Call of ${message.method} was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
+      );
+    }
+    this.#queue.send(this.#encoder.encode(message));
+  }
+
+  /** Reads the hello's answer, and returns the client id. */
+  welcome(answer: Message): string {
+    if (answer.type === "error" && answer.id === HELLO_ID) {
+      const { code, message, data } = answer.error;
+      throw new RpcError(code, message, data);
+    }
+    const result = answer.type === "result" && answer.id === HELLO_ID ? answer.result : undefined;
+    if (!isMap(result) || typeof result.clientID !== "string") {
+      throw new ProtocolError("bad-message", "The hello's answer has no client id");
+    }
+    const { clientID, maxMsgSize } = result;
+    if (this.#msgpack && typeof maxMsgSize === "number" && maxMsgSize > 0) {
+      this.#msgpack.frameSize = Math.min(maxMsgSize, MAX_FRAME_SIZE);
+    }
+    return clientID;
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    try {
+      const message = this.#decoder.decode(data);
+      if (message) this.onMessage(message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.error = error;
+      // What comes after it can't be trusted. A client may only use codes from
+      // 3000 on, so 1002 is 4002 and so on.
+      this.#socket.onmessage = null;
+      this.close(error.closeCode + 3000, error.message.slice(0, 120));
+    }
+  }
+}
+
+/** A 1.x server breaks off at a binary frame, without a close code; a 2.x server never answers text. */
+function isOtherWire(error: unknown, wire: Wire): boolean {
+  return wire === "msgpack"
+    ? error instanceof ConnectionClosedError && error.sent && error.closeCode === 1006
+    : error instanceof TimeoutError;
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+function checkTime(name: string, ms: number): number {
+  if (!(ms >= 0)) throw new RangeError(`${name} must be 0 or more ms: received ${ms}`);
+  return ms;
+}
+
+function checkReconnect(options: ReconnectOptions = {}): Required<ReconnectOptions> {
+  const { initialDelay = 250, factor = 2, maxDelay = 30_000, maxAttempts = Infinity } = options;
+  checkTime("reconnect.initialDelay", initialDelay);
+  checkTime("reconnect.maxDelay", maxDelay);
+  if (!(factor >= 1)) {
+    throw new RangeError(`reconnect.factor must be 1 or more: received ${factor}`);
+  }
+  if (!(maxAttempts >= 0)) {
+    throw new RangeError(`reconnect.maxAttempts must be 0 or more: received ${maxAttempts}`);
+  }
+  return { initialDelay, factor, maxDelay, maxAttempts };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
+}
