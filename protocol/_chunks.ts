@@ -15,52 +15,66 @@ export const MAX_TOTAL = 0xffffffff;
 /** Memory that one held chunk costs besides its bytes: counted, so that tiny chunks are no cheap attack. */
 const CHUNK_COST = 256;
 
-/**
- * Cuts a message into frames: each byte is copied once, from where it was
- * written or from the caller's own buffer.
- *
- * @param pieces The message, in pieces of any size.
- * @param total The message's size in bytes.
- * @param id What tells its chunks from other messages' chunks.
- * @param frameSize The largest frame, header included.
- */
-export function split(
-  pieces: Iterable<Uint8Array>,
-  total: number,
-  id: number,
-  frameSize: number,
-): Uint8Array<ArrayBuffer>[] {
-  const frames: Uint8Array<ArrayBuffer>[] = [];
-  let frame: Uint8Array<ArrayBuffer> | undefined;
-  let filled = 0;
-  let offset = 0;
-  for (const piece of pieces) {
-    let taken = 0;
-    while (taken < piece.length) {
-      if (frame === undefined) {
-        frame = new Uint8Array(
-          Math.min(frameSize, HEADER_SIZE + total - offset),
-        );
-        writeUint32(frame, 0, id);
-        writeUint32(frame, 4, offset);
-        writeUint32(frame, 8, total);
-        filled = HEADER_SIZE;
-      }
-      const size = Math.min(piece.length - taken, frame.length - filled);
-      frame.set(
-        size === piece.length ? piece : piece.subarray(taken, taken + size),
-        filled,
-      );
-      taken += size;
-      filled += size;
-      if (filled === frame.length) {
-        frames.push(frame);
-        offset += filled - HEADER_SIZE;
-        frame = undefined;
+/** Frames up to this size are cut from a slab: an `ArrayBuffer` of its own costs more than all the rest. */
+const SMALL_FRAME = 2048;
+
+/** How much memory one slab has; a frame that is kept keeps its slab. */
+const SLAB_SIZE = 32 * 1024;
+
+/** Cuts messages into frames. */
+export class Chunker {
+  #slab = new Uint8Array(0);
+
+  /**
+   * Cuts one message: each byte is copied once, from where it was written or
+   * from the caller's own buffer.
+   *
+   * @param pieces The message, in pieces of any size.
+   * @param total The message's size in bytes.
+   * @param id What tells its chunks from other messages' chunks.
+   * @param frameSize The largest frame, header included.
+   */
+  split(
+    pieces: Iterable<Uint8Array>,
+    total: number,
+    id: number,
+    frameSize: number,
+  ): Uint8Array<ArrayBuffer>[] {
+    const frames: Uint8Array<ArrayBuffer>[] = [];
+    let frame: Uint8Array<ArrayBuffer> | undefined;
+    let filled = 0;
+    let offset = 0;
+    for (const piece of pieces) {
+      let taken = 0;
+      while (taken < piece.length) {
+        if (frame === undefined) {
+          frame = this.#allocate(Math.min(frameSize, HEADER_SIZE + total - offset));
+          writeUint32(frame, 0, id);
+          writeUint32(frame, 4, offset);
+          writeUint32(frame, 8, total);
+          filled = HEADER_SIZE;
+        }
+        const size = Math.min(piece.length - taken, frame.length - filled);
+        frame.set(size === piece.length ? piece : piece.subarray(taken, taken + size), filled);
+        taken += size;
+        filled += size;
+        if (filled === frame.length) {
+          frames.push(frame);
+          offset += filled - HEADER_SIZE;
+          frame = undefined;
+        }
       }
     }
+    return frames;
   }
-  return frames;
+
+  #allocate(size: number): Uint8Array<ArrayBuffer> {
+    if (size > SMALL_FRAME) return new Uint8Array(size);
+    if (size > this.#slab.length) this.#slab = new Uint8Array(SLAB_SIZE);
+    const frame = this.#slab.subarray(0, size);
+    this.#slab = this.#slab.subarray(size);
+    return frame;
+  }
 }
 
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {

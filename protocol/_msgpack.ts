@@ -13,6 +13,9 @@ const ASIDE = 2048;
 /** A scratch buffer that grew past this is not kept. */
 const MAX_SCRATCH = 1024 * 1024;
 
+/** A text shorter than this, as names and ids are, is faster to copy here than to hand to the runtime. */
+const SHORT = 96;
+
 const encodeUtf8 = new TextEncoder();
 const decodeUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -160,29 +163,12 @@ export class MsgpackWriter {
 
   #string(text: string): void {
     const { length } = text;
-    if (length < 32) {
-      // Nearly every key and name: ASCII, shorter than a call of the encoder costs.
-      const at = this.#reserve(1 + length);
-      const bytes = this.#bytes;
-      let i = 0;
-      for (; i < length; i++) {
-        const code = text.charCodeAt(i);
-        if (code > 0x7f) break;
-        bytes[at + 1 + i] = code;
-      }
-      if (i === length) {
-        bytes[at] = 0xa0 | length;
-        return;
-      }
-      this.#length = at;
-    }
     // Assume ASCII for the width of the header, and move the text where that was wrong.
     const guess = headWidth(length);
     const at = this.#reserve(5 + length * 3);
-    const { written } = encodeUtf8.encodeInto(
-      text,
-      this.#bytes.subarray(at + guess),
-    );
+    const written = length < SHORT && this.#writeAscii(text, at + guess)
+      ? length
+      : encodeUtf8.encodeInto(text, this.#bytes.subarray(at + guess)).written;
     const width = headWidth(written);
     if (width !== guess) {
       this.#bytes.copyWithin(at + width, at + guess, at + guess + written);
@@ -193,6 +179,17 @@ export class MsgpackWriter {
     else if (width === 3) this.#head(0xda, 2, written);
     else this.#head(0xdb, 4, written);
     this.#length += written;
+  }
+
+  /** Writes a text of ASCII alone; `false` if there is another character. */
+  #writeAscii(text: string, at: number): boolean {
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[at + i] = code;
+    }
+    return true;
   }
 
   #number(value: number): void {
@@ -411,16 +408,9 @@ class Reader {
 
   #string(length: number): string {
     const start = this.#skip(length);
-    if (length < 24) {
-      let text = "";
-      let i = start;
-      const end = start + length;
-      for (; i < end; i++) {
-        const byte = this.#bytes[i] ?? 0x80;
-        if (byte > 0x7f) break;
-        text += String.fromCharCode(byte);
-      }
-      if (i === end) return text;
+    if (length < SHORT) {
+      const text = readAscii(this.#bytes, start, start + length);
+      if (text !== undefined) return text;
     }
     try {
       return decodeUtf8.decode(this.#bytes.subarray(start, start + length));
@@ -491,6 +481,30 @@ class Reader {
       this.#bytes.byteLength,
     );
   }
+}
+
+/**
+ * Reads a text of ASCII alone, eight characters at a time; `undefined` if there
+ * is another.
+ */
+function readAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  let i = start;
+  for (; i + 8 <= end; i += 8) {
+    const a = bytes[i] ?? 0, b = bytes[i + 1] ?? 0, c = bytes[i + 2] ?? 0, d = bytes[i + 3] ?? 0;
+    const e = bytes[i + 4] ?? 0,
+      f = bytes[i + 5] ?? 0,
+      g = bytes[i + 6] ?? 0,
+      h = bytes[i + 7] ?? 0;
+    if ((a | b | c | d | e | f | g | h) > 0x7f) return undefined;
+    text += String.fromCharCode(a, b, c, d, e, f, g, h);
+  }
+  for (; i < end; i++) {
+    const a = bytes[i] ?? 0;
+    if (a > 0x7f) return undefined;
+    text += String.fromCharCode(a);
+  }
+  return text;
 }
 
 /** Sets a property as data, whatever its name: `__proto__` from a peer changes nothing. */

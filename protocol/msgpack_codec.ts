@@ -8,7 +8,7 @@ import type { Decoder, Encoder } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError, SerializeError } from "./errors.ts";
 import { type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
-import { HEADER_SIZE, MAX_TOTAL, Reassembler, split } from "./_chunks.ts";
+import { Chunker, HEADER_SIZE, MAX_TOTAL, Reassembler } from "./_chunks.ts";
 import { MsgpackWriter, readMsgpack } from "./_msgpack.ts";
 import { withPath } from "./_values.ts";
 
@@ -54,6 +54,7 @@ export class MsgpackEncoder implements Encoder {
   readonly wire = "msgpack";
   readonly #depth: number;
   readonly #writer: MsgpackWriter;
+  readonly #chunker = new Chunker();
   #frameSize: number;
   #nextId: number;
 
@@ -98,7 +99,7 @@ export class MsgpackEncoder implements Encoder {
         `it has ${size} bytes, the wire counts to 2^32 - 1`,
       );
     }
-    const frames = split(writer.pieces(), size, this.#nextId, this.#frameSize);
+    const frames = this.#chunker.split(writer.pieces(), size, this.#nextId, this.#frameSize);
     this.#nextId = (this.#nextId + 1) >>> 0;
     writer.clear();
     return frames;
