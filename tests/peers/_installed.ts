@@ -1,16 +1,6 @@
 /** Finds the peers that `deno task setup` installs into the project's cache. */
 
-const root = new URL("../../", import.meta.url);
-
-/**
- * The path of a file of the project.
- *
- * @param path Relative to the project's top.
- * @returns The path as the operating system takes it.
- */
-export function pathOf(path: string): string {
-  return decodeURIComponent(new URL(path, root).pathname);
-}
+import { pathOf } from "../../scripts/_deno.ts";
 
 /**
  * The path of an installed peer.
@@ -25,10 +15,7 @@ export function requirePeer(path: string, name: string): string {
   try {
     Deno.statSync(found);
   } catch (cause) {
-    throw new Error(
-      `${name} is missing (${path}): "deno task setup" installs it`,
-      { cause },
-    );
+    throw new Error(`${name} is missing (${path}): "deno task setup" installs it`, { cause });
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** Starts wslink's own Python server for a test. */
 
-import { pathOf, requirePeer } from "./_installed.ts";
+import { pathOf } from "../../scripts/_deno.ts";
+import { requirePeer } from "./_installed.ts";
 
 /** The versions of wslink for Python that the tests run against. */
 export const PYTHON_VERSIONS = ["1.12.4", "2.5.7"] as const;
@@ -23,11 +24,15 @@ export interface PythonServer extends AsyncDisposable {
  *
  * @param version The version of wslink for Python.
  * @param env Settings for it, as `WSLINK_MAX_MSG_SIZE`.
+ * @param atPort The port to listen on; 0 takes a free one.
+ * @param secret The secret to ask for.
  * @returns The server, ready for clients.
  */
 export async function startPython(
   version: PythonVersion,
   env: Record<string, string> = {},
+  atPort = 0,
+  secret = "wslink-secret",
 ): Promise<PythonServer> {
   const python = requirePeer(
     `.cache/venv-${version}/bin/python`,
@@ -36,7 +41,7 @@ export async function startPython(
   const child = new Deno.Command(python, {
     args: [
       ...[pathOf("tests/peers/example_server.py"), "--host", "127.0.0.1"],
-      ...["--port", "0", "--timeout", "0"],
+      ...["--port", `${atPort}`, "--timeout", "0", "--authKey", secret],
     ],
     env: { PYTHONDONTWRITEBYTECODE: "1", ...env },
     stdin: "null",

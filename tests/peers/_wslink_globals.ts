@@ -3,9 +3,10 @@
  * Deno has no window, and wslink computes its default addresses from one at once.
  */
 
-const location = new URL("http://localhost/");
-
-Object.assign(globalThis, {
-  window: Object.assign(Object.create(globalThis), { location }),
-  document: { baseURI: location.href },
-});
+if (!("document" in globalThis)) {
+  const location = new URL("http://localhost/");
+  Object.assign(globalThis, {
+    window: Object.assign(Object.create(globalThis), { location }),
+    document: { baseURI: location.href },
+  });
+}

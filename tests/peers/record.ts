@@ -6,7 +6,7 @@
  * and the milliseconds of dates differ from one recording to the next; nothing else should.
  */
 
-import { pathOf } from "./_installed.ts";
+import { pathOf } from "../../scripts/_deno.ts";
 import { type PythonVersion, startPython } from "./_python.ts";
 import { type JsVersion, link, type WslinkSession } from "./_wslink.ts";
 
@@ -307,12 +307,10 @@ const LEFTOVERS: Step[] = [
   exchange("an attachment that no message refers to", "test.forget", [2]),
   ...Array.from(
     { length: 8 },
-    (_, index) =>
-      exchange(`one byte as wslink_bin${index + 2}`, "test.bytes", [1]),
+    (_, index) => exchange(`one byte as wslink_bin${index + 2}`, "test.bytes", [1]),
   ),
   exchange("wslink_bin10 while wslink_bin1 waits", "test.bytes", [3], {
-    note:
-      "the bytes of wslink_bin1 come along, though this message does not refer to them",
+    note: "the bytes of wslink_bin1 come along, though this message does not refer to them",
   }),
 ];
 
@@ -357,9 +355,7 @@ async function misbehave(
   for (const { from, to, name } of changes) {
     const socket = new TapedWebSocket(url);
     await new Promise((resolve) => socket.addEventListener("open", resolve));
-    const answer = new Promise((resolve) =>
-      socket.addEventListener("message", resolve)
-    );
+    const answer = new Promise((resolve) => socket.addEventListener("message", resolve));
     socket.send(
       "text" in hello
         ? hello.text.replace(from, to)
@@ -367,9 +363,7 @@ async function misbehave(
     );
     await answer;
     await recorder.file({ answers: [`answer: ${name}`] });
-    const closed = new Promise((resolve) =>
-      socket.addEventListener("close", resolve)
-    );
+    const closed = new Promise((resolve) => socket.addEventListener("close", resolve));
     socket.close();
     await closed;
   }
@@ -412,9 +406,7 @@ async function record(js: JsVersion, python: PythonVersion): Promise<void> {
     await converse(recorder, server.url, js, "another hello", LEFTOVERS);
   }
   for (const peer of [`wslink-js ${js}`, `wslink-py ${python}`]) {
-    const recordings = recorder.recordings.filter((recording) =>
-      recording.peer === peer
-    );
+    const recordings = recorder.recordings.filter((recording) => recording.peer === peer);
     const path = `tests/fixtures/${peer.replace(" ", "-")}.json`;
     await Deno.writeTextFile(
       pathOf(path),
