@@ -54,8 +54,7 @@ const STARS = [
 ];
 
 function mix(from: Color, to: Color, share: number): Color {
-  const at = (a: number, b: number) =>
-    a + (b - a) * Math.min(Math.max(share, 0), 1);
+  const at = (a: number, b: number) => a + (b - a) * Math.min(Math.max(share, 0), 1);
   return [at(from[0], to[0]), at(from[1], to[1]), at(from[2], to[2])];
 }
 
@@ -117,9 +116,7 @@ function draw(light: Light): Uint8Array {
           y + ((point >> 2) + 0.5) / 4,
           light,
         );
-        color.forEach((value, channel) =>
-          sum[channel] = (sum[channel] ?? 0) + value / 16
-        );
+        color.forEach((value, channel) => sum[channel] = (sum[channel] ?? 0) + value / 16);
       }
       pixels.set(sum.map(Math.round), y * row + 1 + x * 3);
     }
