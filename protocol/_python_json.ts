@@ -4,11 +4,17 @@
  */
 import { ProtocolError } from "./errors.ts";
 
-/** 16 digits are the fewest that a double may not hold. */
-const LONG_INTEGER = /\d{16}/;
+/** 16 digits are the fewest that a double may not hold; as a fraction's digits they are no concern. */
+const LONG_INTEGER = /(?:^|[[:,\s-])[1-9]\d{15}/;
 
-/** What `JSON.parse` can't read, or not exactly, outside of strings. */
-const TOKEN = /-?(?:Infinity|\d{16,}(?![\d.eE]))|NaN/g;
+/**
+ * What `JSON.parse` can't read, or not exactly, outside of strings: bare words
+ * and long integers, not the digits of a fraction or an exponent, and no keys.
+ */
+const TOKEN = /(?<![\d.eE+-])(?:NaN|-?Infinity|-?[1-9]\d{15,}(?![\d.eE]))(?!\s*:)/g;
+
+/** What Python itself reads and writes (its `sys.int_info.default_max_str_digits`): more costs much time. */
+const MAX_DIGITS = 4300;
 
 /**
  * Parses JSON.
@@ -32,8 +38,8 @@ export function parsePythonJson(text: string): unknown {
  * puts the values in their places.
  */
 function parseMarked(text: string): unknown {
-  // Nobody can have guessed it, escaped or not.
-  const mark = crypto.randomUUID();
+  // Nobody can have guessed it, escaped or not. (randomUUID is missing on pages without TLS.)
+  const mark = crypto.getRandomValues(new Uint32Array(4)).join();
   const marked = text.split('"');
   // Pieces between quotes are alternately outside and inside of a string; an escaped quote changes nothing.
   let inside = false;
@@ -57,7 +63,8 @@ function parseMarked(text: string): unknown {
 
 function unmark(token: string): number | bigint {
   const number = Number(token);
-  if (!Number.isInteger(number) || Number.isSafeInteger(number)) return number;
+  if (Number.isSafeInteger(number) || /^-?[NI]/.test(token)) return number;
+  if (token.length > MAX_DIGITS + 1) throw new RangeError("An integer has too many digits");
   return BigInt(token);
 }
 
