@@ -1,0 +1,178 @@
+/**
+ * Installs what the tests need and a bare machine lacks: a browser, wslink's own Python servers
+ * and Node 22. Each item is looked for first, so a second run takes a moment and changes nothing.
+ *
+ * ```sh
+ * deno task setup
+ * ```
+ *
+ * npm packages are no item here: Deno fetches those that the import map names by itself.
+ *
+ * @module
+ */
+
+import { pathOf } from "./_deno.ts";
+
+/** One thing the tests need. */
+interface Item {
+  name: string;
+  /** Where it is, or `undefined` while it is missing. */
+  find(): Promise<string | undefined>;
+  /** Brings it. Throws if it can't be had. */
+  install(): Promise<void>;
+}
+
+/** The outcome of a command: what it printed, both streams together. */
+interface Ran {
+  success: boolean;
+  output: string;
+}
+
+function inCache(path: string): string {
+  return pathOf(`.cache/${path}`);
+}
+
+async function run(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  try {
+    const process = new Deno.Command(command, { args, env, stdin: "null" });
+    const { success, stdout, stderr } = await process.output();
+    const decoder = new TextDecoder();
+    return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { success: false, output: `${command} is not installed` };
+  }
+}
+
+async function mustRun(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  const { success, output } = await run(command, args, env);
+  if (success) return;
+  const tail = output.trim().split("\n").slice(-8).join("\n    ");
+  throw new Error(`${[command, ...args].join(" ")} failed:\n    ${tail}`);
+}
+
+/** Debian packages can be had only by root, so anyone else is told what to install. */
+async function aptInstall(...packages: string[]): Promise<void> {
+  const apt = Deno.build.os === "linux" && (await run("apt-get", ["--version"])).success;
+  if (!apt || Deno.uid() !== 0) {
+    throw new Error(`install ${packages.join(", ")} with your system's package manager`);
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await mustRun("apt-get", ["update", "-q"], env);
+  await mustRun("apt-get", ["install", "-q", "-y", "--no-install-recommends", ...packages], env);
+}
+
+/**
+ * Finds the browser that the tests drive: what the variable `CHROMIUM` names, or Chromium or
+ * Chrome where they are usually installed.
+ *
+ * @returns The command or path, or `undefined` if there is none.
+ */
+export async function findChromium(): Promise<string | undefined> {
+  const candidates = [
+    ...[Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium"],
+    ...["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  ];
+  for (const candidate of candidates) {
+    if ((await run(candidate, ["--version"])).success) return candidate;
+  }
+  return undefined;
+}
+
+const chromium: Item = {
+  name: "Chromium",
+  find: findChromium,
+  // Without a font a page has no text, and Chromium's package only recommends one.
+  install: () => aptInstall("chromium", "fonts-dejavu-core"),
+};
+
+function pythonWslink(version: string): Item {
+  const environment = inCache(`venv-${version}`);
+  const python = `${environment}/bin/python`;
+  return {
+    name: `wslink ${version} for Python`,
+    async find() {
+      const code = "from importlib.metadata import version; print(version('wslink'))";
+      const { success, output } = await run(python, ["-c", code]);
+      return success && output.trim() === version ? python : undefined;
+    },
+    async install() {
+      // Debian's python3 has venv but not ensurepip, and only the attempt tells.
+      const create = ["-m", "venv", "--clear", environment];
+      if (!(await run("python3", create)).success) {
+        await aptInstall("python3", "python3-venv");
+        await mustRun("python3", create);
+      }
+      await mustRun(python, ["-m", "pip", "install", "--quiet", `wslink==${version}`]);
+    },
+  };
+}
+
+/** The oldest Node that Hawser supports; the one that runs `npx` may be older. */
+const nodeVersion = "22.23.3";
+
+const node22: Item = {
+  name: `Node ${nodeVersion}`,
+  async find() {
+    const node = inCache("node22/node_modules/node/bin/node");
+    const { success, output } = await run(node, ["--version"]);
+    return success && output.trim() === `v${nodeVersion}` ? node : undefined;
+  },
+  async install() {
+    // The npm package `node` is a script that fetches the platform's one. Asking for that one
+    // right away also works where npm runs no install scripts.
+    const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
+    const platform = `node-${Deno.build.os}-${arch}`;
+    const folder = inCache("node22");
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true }\n');
+    await mustRun("npm", [
+      ...["install", "--prefix", folder, "--no-package-lock", "--no-audit", "--no-fund"],
+      `node@npm:${platform}@${nodeVersion}`,
+    ]);
+  },
+};
+
+const items: Item[] = [chromium, pythonWslink("1.12.4"), pythonWslink("2.5.7"), node22];
+
+/**
+ * Finds or installs everything, one line for each.
+ *
+ * @returns What could not be had, as one sentence each; empty if all is there.
+ */
+export async function setup(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { name, find, install } of items) {
+    const found = await find();
+    if (found !== undefined) {
+      console.log(`setup: ${name} is there (${found})`);
+      continue;
+    }
+    console.log(`setup: ${name} is missing, installing it …`);
+    try {
+      await install();
+      const installed = await find();
+      if (installed === undefined) throw new Error("it was installed but does not run");
+      console.log(`setup: ${name} is installed (${installed})`);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      missing.push(`${name} can't be had: ${message}`);
+      console.error(`setup: ${missing.at(-1)}`);
+    }
+  }
+  return missing;
+}
+
+if (import.meta.main) {
+  const missing = await setup();
+  if (missing.length > 0) Deno.exit(1);
+}

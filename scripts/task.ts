@@ -1,0 +1,43 @@
+/**
+ * The launcher behind every `deno task`. It finds out which registry answers, says so in one line,
+ * and runs the task with packages from there.
+ *
+ * @module
+ */
+
+import { chooseRegistry, deno, root } from "./_deno.ts";
+
+/** What each task runs; the task's own arguments follow. */
+const tasks = new Map<string, [string, ...string[]]>([
+  ["demo", ["run", "-A", "examples/viewer/main.ts"]],
+  ["example:simple", ["run", "-A", "examples/simple/main.ts"]],
+  ["example:chat", ["run", "-A", "examples/chat/main.ts"]],
+  ["setup", ["run", "-A", "scripts/setup.ts"]],
+  ["test", ["run", "-A", "scripts/test.ts"]],
+  ["bench", ["run", "-A", "scripts/bench/main.ts"]],
+  ["ok", ["run", "-A", "scripts/ok.ts"]],
+  ["check", ["check", "--doc"]],
+  ["build:npm", ["run", "-A", "scripts/build_npm.ts"]],
+]);
+
+const [name = "", ...args] = Deno.args;
+const task = tasks.get(name);
+if (task === undefined) {
+  console.error(`No task ${JSON.stringify(name)}; there are ${[...tasks.keys()].join(", ")}`);
+  Deno.exit(2);
+}
+await chooseRegistry();
+const child = deno([...task, ...args], { cwd: root }).spawn();
+// A terminal sends Ctrl-C to the child as well, so whatever runs here takes a second signal calmly.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+  Deno.addSignalListener(signal, () => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already, and its status is on the way.
+    }
+  });
+}
+const { code } = await child.status;
+Deno.exit(code);
