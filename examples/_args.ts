@@ -77,14 +77,14 @@ export async function runExample(
   server: Server,
   { port, host, content }: Pick<ExampleOptions, "port" | "host"> & { content: URL },
 ): Promise<void> {
-  const listening = await serve(server, { port, hostname: host, content })
-    .catch((error) => fail(error, 1));
-  console.log(`Listening on http://${host}:${listening.port}/ (Ctrl-C stops)`);
-
-  const stop = () => void listening.close();
+  const stop = () => void server.close();
   Deno.addSignalListener("SIGINT", stop);
   // Windows knows no SIGTERM.
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
+
+  const listening = await serve(server, { port, hostname: host, content })
+    .catch((error) => fail(`Cannot listen on ${host}, port ${port}: ${error.message}`, 1));
+  console.log(`Listening on http://${host}:${listening.port}/ (Ctrl-C stops)`);
   await listening.finished;
   Deno.exit(0);
 }

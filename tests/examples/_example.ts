@@ -101,7 +101,8 @@ export function testProcess(
         }
       }
       assertEquals(closeCode, 1001);
-      assertEquals(await example.process.status, { success: true, code: 0, signal: null });
+      const { code, signal: killedBy } = await example.process.status;
+      assertEquals([code, killedBy], [0, null]);
     });
   }
 
