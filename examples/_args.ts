@@ -84,7 +84,7 @@ export async function runExample(
 
   const listening = await serve(server, { port, hostname: host, content })
     .catch((error) => fail(`Cannot listen on ${host}, port ${port}: ${error.message}`, 1));
-  console.log(`Listening on http://${host}:${listening.port}/ (Ctrl-C stops)`);
+  console.log(`Listening on ${listening.url} (Ctrl-C stops)`);
   await listening.finished;
   Deno.exit(0);
 }
