@@ -40,6 +40,9 @@ const SIZES = [0, 1, 65_536, MB, FRAME - 200, FRAME, 20 * MB];
 /** The end of a first chunk of 1024 bytes lies in between, whatever the envelope's size. */
 const AROUND_A_CHUNK = Array.from({ length: 200 }, (_, index) => 1024 - index);
 
+/** Seconds; Python runs one connection's calls one after the other, so the next one waits. */
+const SHORT = 0.05;
+
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 
 /**
@@ -334,14 +337,14 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
 
     "an aborted call ends with the signal's reason": probe(async (session) => {
       const controller = new AbortController();
-      const call = session.call("test.sleep", [3600], { signal: controller.signal });
+      const call = session.call("test.sleep", [SHORT], { signal: controller.signal });
       const reason = new Error("changed my mind");
       controller.abort(reason);
       await fails(call, (error) => equal(error === reason, true));
       equal(await session.call("test.echo"), { args: [], kwargs: {} });
     }),
     "a call past its timeout ends with a TimeoutError": probe(async (session) => {
-      await fails(session.call("test.sleep", [3600], { timeout: 1 }), (error) => {
+      await fails(session.call("test.sleep", [SHORT], { timeout: 1 }), (error) => {
         equal(error instanceof TimeoutError, true);
       });
       equal(await session.call("test.echo"), { args: [], kwargs: {} });
