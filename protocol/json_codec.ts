@@ -176,9 +176,16 @@ class JsonWriter {
   }
 }
 
-/** Numbers as Python's json writes them: bare NaN and Infinity, -0.0 with its sign. */
+/**
+ * Numbers as Python's json writes them: bare NaN and Infinity, -0.0 with its
+ * sign, and a float past 2^53 with an exponent, since its digits alone would
+ * be read as an integer that it isn't.
+ */
 function number(value: number): string {
-  return value === 0 && 1 / value < 0 ? "-0.0" : String(value);
+  if (value === 0) return 1 / value < 0 ? "-0.0" : "0";
+  return Number.isInteger(value) && !Number.isSafeInteger(value)
+    ? value.toExponential()
+    : String(value);
 }
 
 /** The limits that a {@linkcode JsonDecoder} keeps. */

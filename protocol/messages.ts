@@ -129,7 +129,8 @@ export function checkProcedureName(name: string): string {
  * ```
  */
 export function checkTopic(topic: string): string {
-  if (!TOPIC.test(topic)) {
+  // A caller without types may pass anything, and test() would read undefined as a word.
+  if (typeof topic !== "string" || !TOPIC.test(topic)) {
     throw new TypeError(
       `A topic's name is dot-separated words: received "${topic}"`,
     );

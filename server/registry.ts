@@ -11,7 +11,7 @@ import type { Client, Publisher } from "./session.ts";
 export interface Call {
   /** The procedure's name. */
   readonly method: string;
-  /** The arguments by name that are left when those named in `params` took their places. */
+  /** The arguments by name; empty where `params` gave them their places. */
   readonly kwargs: Readonly<Record<string, unknown>>;
   /** Who calls. */
   readonly client: Client;
@@ -28,9 +28,10 @@ export interface ProcedureOptions {
   /**
    * The names of its parameters in order, so that a caller may pass them by
    * name too, as Python's callers do: with `["width", "height"]`,
-   * `kwargs: { height: 2 }` arrives as the second argument.
+   * `kwargs: { height: 2 }` arrives as the second argument, and any other name
+   * is refused. Without it, all arguments by name are in `call.kwargs`.
    *
-   * @default {[]}
+   * @default {undefined}
    */
   readonly params?: readonly string[];
 }
@@ -116,7 +117,7 @@ export class Registry {
       });
     } else if (typeof definition?.handler === "function") {
       const { handler } = definition;
-      const { params = [] } = definition;
+      const { params } = definition;
       this.#procedures.set(name, (request, open) => {
         const { args, kwargs } = bind(params, request);
         return Reflect.apply(handler, undefined, [open(kwargs), ...args]);
@@ -141,27 +142,29 @@ export class Registry {
 
 /** A plain function has no names for its parameters; Python refuses an unknown name as well. */
 function rejectKwargs(kwargs: Readonly<Record<string, unknown>>): void {
-  for (const name in kwargs) {
-    throw new RpcError(ErrorCode.invalidArguments, `Unexpected keyword argument "${name}"`);
-  }
+  for (const name of Object.keys(kwargs)) throw unexpected(name);
 }
 
 /** Moves arguments by name to their places. */
 function bind(
-  params: readonly string[],
+  params: readonly string[] | undefined,
   { args, kwargs }: RequestMessage,
 ): Pick<RequestMessage, "args" | "kwargs"> {
   const names = Object.keys(kwargs);
-  if (names.length === 0 || params.length === 0) return { args, kwargs };
+  if (names.length === 0 || params === undefined) return { args, kwargs };
   const bound = [...args];
-  const rest: Record<string, unknown> = Object.create(null);
   for (const name of names) {
     const place = params.indexOf(name);
-    if (place === -1) rest[name] = kwargs[name];
-    else if (place < args.length) {
+    if (place === -1) throw unexpected(name);
+    if (place < args.length) {
       throw new RpcError(ErrorCode.invalidArguments, `Argument "${name}" is given twice`);
-    } else bound[place] = kwargs[name];
+    }
+    bound[place] = kwargs[name];
   }
   // A hole in the list is an argument that was not given: its default applies.
-  return { args: Array.from(bound), kwargs: rest };
+  return { args: Array.from(bound), kwargs: {} };
+}
+
+function unexpected(name: string): RpcError {
+  return new RpcError(ErrorCode.invalidArguments, `Unexpected keyword argument "${name}"`);
 }

@@ -96,6 +96,9 @@ export type Upgrade = (
   server: Pick<Server, "accept" | "heartbeat">,
 ) => Response;
 
+/** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
+const CLOSE_TIME = 1000;
+
 /** How long `application.exit.later` waits when its caller doesn't say, in s (wslink `websocket.py`). */
 const EXIT_LATER = 60;
 
@@ -123,6 +126,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   #state: "open" | "closing" | "closed" = "open";
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #closed = Promise.withResolvers<void>();
+  #allGone: PromiseWithResolvers<void> | undefined;
 
   /**
    * @param options How it behaves.
@@ -196,8 +200,11 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
         notify(session, () => onConnect?.(session));
       },
       left: (session: ServerSession, close: CloseInfo) => {
-        this.#sessions.delete(session);
         if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
+      },
+      gone: (session: ServerSession) => {
+        this.#sessions.delete(session);
+        if (this.#sessions.size === 0) this.#allGone?.resolve();
       },
       report,
     };
@@ -265,7 +272,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * and then every connection is closed with 1001 `Server shutdown`.
    *
    * @param options How long the while is.
-   * @returns When all connections have ended.
+   * @returns When all connections have ended, or have had a second to.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     if (this.#state !== "open") return this.closed;
@@ -276,7 +283,9 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     if (drain > 0 && sessions.length > 0) {
       await within(drain, Promise.all(sessions.map((session) => session.drained())));
     }
+    this.#allGone = Promise.withResolvers();
     for (const session of this.#sessions) session.close(1001, "Server shutdown");
+    if (this.#sessions.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#state = "closed";
     this.#closed.resolve();
   }

@@ -106,7 +106,10 @@ export interface SessionHost {
   readonly exposeErrors: boolean;
   checkSecret(secret: unknown, client: Client): boolean | Promise<boolean>;
   joined(session: ServerSession): void;
+  /** Nothing is sent to it any more. */
   left(session: ServerSession, close: CloseInfo): void;
+  /** Its socket has ended. */
+  gone(session: ServerSession): void;
   report(error: unknown, context: ErrorContext): void;
 }
 
@@ -206,17 +209,22 @@ export class ServerSession implements Client {
    */
   close(code = 1000, reason = ""): void {
     if (this.#state === "closed") return;
-    // The socket's own close event may take as long as the peer likes.
     this.#socket.close(code, cut(reason));
-    this.ended({ code, reason });
+    // The socket's own close event may take as long as the peer likes.
+    this.#release({ code, reason });
   }
 
   /**
-   * Releases everything: the connection has ended.
+   * The adapter's word that the socket has ended.
    *
    * @param close How it ended.
    */
   ended(close: CloseInfo): void {
+    this.#release(close);
+    this.#host.gone(this);
+  }
+
+  #release(close: CloseInfo): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#helloTimer);
