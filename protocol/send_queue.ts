@@ -57,8 +57,9 @@ interface Entry {
 
 /**
  * Sends whole messages in order, and holds them back while the socket is
- * behind. At most `bound` bytes wait, the message being sent not counted: past
- * it, droppable messages go, oldest first; when none is left, `onFull` is told.
+ * behind. At most `bound` bytes wait, the message being sent and the newest not
+ * counted: past it, droppable messages go, oldest first; when none is left,
+ * `onFull` is told.
  */
 export class SendQueue {
   readonly #socket: Socket;
@@ -141,6 +142,7 @@ export class SendQueue {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#current = undefined;
+    this.#sent = 0;
     this.#waiting = new Fifo();
     this.#latest.clear();
     this.#held = 0;
@@ -203,8 +205,8 @@ export class SendQueue {
       return false;
     });
     // What is left is replies, the newest message, and one of every `latest`
-    // key. A single message may be larger than the bound.
-    if (this.#held > this.#bound && this.#held > newest.cost) this.#onFull();
+    // key. The newest may be larger than the bound, and comes on top of the rest.
+    if (this.#held - newest.cost > this.#bound) this.#onFull();
   }
 
   #drop(entry: Entry): void {
@@ -221,7 +223,7 @@ function costOf(frames: readonly Frame[]): number {
 
 /** An array whose front can be taken away in constant time. */
 class Fifo<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   push(item: T): void {
@@ -231,7 +233,8 @@ class Fifo<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
-    this.#head++;
+    // Messages are large: what is taken away is let go of at once.
+    this.#items[this.#head++] = undefined;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -241,7 +244,7 @@ class Fifo<T> {
 
   /** Keeps the items that `keep` says so of, asked from the front on. */
   filter(keep: (item: T) => boolean): void {
-    this.#items = this.#items.slice(this.#head).filter(keep);
+    this.#items = this.#items.slice(this.#head).filter((item) => item !== undefined && keep(item));
     this.#head = 0;
   }
 }
