@@ -55,10 +55,8 @@ export function withPath<T>(
   } catch (error) {
     // A getter or a proxy of the caller's may throw as well: its error is the cause.
     const found = find(root, "", depth, new Set());
-    if (found) {
-      throw new SerializeError(found.path, found.reason, { cause: error });
-    }
-    throw error;
+    const { path, reason } = found ?? { path: "the message", reason: `writing it threw ${error}` };
+    throw new SerializeError(path, reason, { cause: error });
   }
 }
 
@@ -91,28 +89,21 @@ function find(
   }
   if (above.has(value)) return { path, reason: "the value contains itself" };
   if (depth === 0) return { path, reason: "nested too deep" };
+  const isList = Array.isArray(value);
+  if (!isList && !isPlainObject(value)) {
+    const name = value.constructor?.name || "a class without name";
+    return { path, reason: `an instance of ${name} can't be sent, plain objects and lists can` };
+  }
   above.add(value);
   let found: Found | undefined;
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && !found; i++) {
-      found = find(value[i], `${path}[${i}]`, depth - 1, above);
+  for (const key of isList ? value.keys() : Object.keys(value)) {
+    const below = typeof key === "number" ? `${path}[${key}]` : step(path, key);
+    try {
+      found = find(Reflect.get(value, key), below, depth - 1, above);
+    } catch (error) {
+      found = { path: below, reason: `reading it threw ${error}` };
     }
-  } else if (isPlainObject(value)) {
-    for (const key of Object.keys(value)) {
-      const below = step(path, key);
-      try {
-        found = find(value[key], below, depth - 1, above);
-      } catch (error) {
-        found = { path: below, reason: `reading it threw ${error}` };
-      }
-      if (found) break;
-    }
-  } else {
-    const name = value.constructor?.name || "a class without name";
-    found = {
-      path,
-      reason: `an instance of ${name} can't be sent, plain objects and lists can`,
-    };
+    if (found) break;
   }
   above.delete(value);
   return found;
