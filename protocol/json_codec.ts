@@ -16,8 +16,8 @@ import { asBytes, fitsInt64, isPlainObject, Unsendable, withPath } from "./_valu
 /** The system method of an attachment's header (wslink `protocol.py`). */
 const ATTACHMENT_METHOD = "wslink.binary.attachment";
 
-/** The text that stands for an attachment. */
-const KEY = /^wslink_bin\d+$/;
+/** The text that stands for an attachment. More digits are no counter of any process, only a waste of memory. */
+const KEY = /^wslink_bin\d{1,16}$/;
 
 /** How a {@linkcode JsonEncoder} works. */
 export interface JsonEncoderOptions {
@@ -205,6 +205,8 @@ export class JsonDecoder implements Decoder {
   /** Attachments that no message has referred to yet, oldest first. */
   readonly #waiting = new Map<string, Uint8Array<ArrayBuffer>>();
   #waitingSize = 0;
+  /** How many of them came after the last message, and so most likely belong to the next. */
+  #fresh = 0;
 
   /**
    * @param limits What a peer may send.
@@ -245,6 +247,7 @@ export class JsonDecoder implements Decoder {
       return undefined;
     }
     checkDepth(value, this.limits.depth);
+    this.#fresh = 0;
     return parseMessage(this.#waiting.size > 0 ? this.#fill(value) : value);
   }
 
@@ -283,13 +286,21 @@ export class JsonDecoder implements Decoder {
     this.#drop(key);
     this.#waiting.set(key, bytes);
     this.#waitingSize += bytes.length;
+    this.#fresh++;
     // Python's look-up by substring sends attachments that belong to no message
-    // (wslink `protocol.py`), so the oldest go when there are too many.
+    // (wslink `protocol.py`), so the oldest go when there are too many. But a
+    // message that is too large must not arrive with keys for its binary values.
     const { attachments, messageSize } = this.limits;
     for (const oldest of this.#waiting.keys()) {
       if (
         this.#waiting.size <= attachments && this.#waitingSize <= messageSize
       ) break;
+      if (this.#waiting.size <= this.#fresh) {
+        throw new ProtocolError(
+          "too-large",
+          `A message has more than ${attachments} attachments or ${messageSize} bytes`,
+        );
+      }
       this.#drop(oldest);
     }
   }
