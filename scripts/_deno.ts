@@ -74,6 +74,9 @@ export function deno(
   [subcommand, ...args]: readonly [string, ...string[]],
   options: Omit<Deno.CommandOptions, "args"> = {},
 ): Deno.Command {
-  const flags = chosenRegistry() === "npm" ? [`--import-map=${pathOf(npmImportMap)}`] : [];
+  const resolves = subcommand !== "fmt" && subcommand !== "lint";
+  const flags = resolves && chosenRegistry() === "npm"
+    ? [`--import-map=${pathOf(npmImportMap)}`]
+    : [];
   return new Deno.Command(Deno.execPath(), { args: [subcommand, ...flags, ...args], ...options });
 }
