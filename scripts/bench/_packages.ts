@@ -1,13 +1,11 @@
 import { gzipSync } from "node:zlib";
+import { pathOf } from "../_deno.ts";
 
 // Packages of other projects that the benchmark measures. They are installed with exact versions
 // into the git-ignored `.cache/`, so Hawser itself keeps depending on none of them.
 
 /** The repository's root directory, without a trailing slash. */
-export const ROOT = new URL("../../", import.meta.url).pathname.replace(
-  /\/$/,
-  "",
-);
+export const ROOT = pathOf("").replace(/\/$/, "");
 
 const decoder = new TextDecoder();
 
@@ -96,8 +94,8 @@ export async function installPackages(
  *
  * @param esbuildFolder A folder from {@linkcode installPackages} that has esbuild.
  * @param entry The module's path.
- * @param outfile Where the bundle goes.
- * @param platform What runs it: an ES module for browsers, or CommonJS for Node.
+ * @param outfile Where the bundle goes: an ES module, or CommonJS if it ends in `.cjs`.
+ * @param platform What runs it.
  * @returns Its size in bytes, plain and gzipped (level 9).
  * @throws {Error} If the bundle cannot be made, for example because it needs Node's modules.
  */
@@ -111,7 +109,7 @@ export async function bundle(
     entry,
     "--bundle",
     "--minify",
-    `--format=${platform === "browser" ? "esm" : "cjs"}`,
+    `--format=${outfile.endsWith(".cjs") ? "cjs" : "esm"}`,
     `--platform=${platform}`,
     "--target=es2023",
     "--log-level=error",

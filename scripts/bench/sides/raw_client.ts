@@ -1,0 +1,104 @@
+// A load client that costs as little as a client can: it sends frames that were encoded beforehand
+// and counts the messages that come back without reading them. Arguments: port, and what is there:
+// "wslink" speaks the 2.x wire (Hawser's server, wslink's own), "bare" is raw_server.ts.
+import { SMALL, type Work } from "../_lines.ts";
+import { callFrames, helloFrames } from "./_frames.ts";
+import { type Load, obey, type Outcome } from "./_load.ts";
+
+const [port, peer] = Deno.args;
+const HEADER = 12;
+
+type Frames = (Uint8Array<ArrayBuffer> | string)[];
+
+/** One socket that tells how many messages arrived. */
+class Counter {
+  readonly socket: WebSocket;
+  onMessage: (size: number) => void = () => {};
+  #missing = 0;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      const total = new DataView(data).getUint32(8, true);
+      // One peer sends the chunks of a message one after the other: it is enough to add them up.
+      if (this.#missing === 0) this.#missing = total;
+      this.#missing -= data.byteLength - HEADER;
+      if (this.#missing === 0) this.onMessage(total);
+    };
+  }
+
+  send(frames: Frames): void {
+    for (const frame of frames) this.socket.send(frame);
+  }
+
+  static async open(): Promise<Counter> {
+    const counter = new Counter(new WebSocket(`ws://127.0.0.1:${port}/ws`));
+    await new Promise((resolve, reject) => {
+      counter.socket.onopen = resolve;
+      counter.socket.onerror = () => reject(new Error(`Nothing listens on port ${port}`));
+    });
+    if (peer === "wslink") {
+      await new Promise<void>((resolve) => {
+        counter.onMessage = () => resolve();
+        counter.send(helloFrames());
+      });
+    }
+    return counter;
+  }
+}
+
+function request(work: Work): Frames {
+  if (work.kind === "echo") return callFrames("bench.echo", [SMALL]);
+  if (work.kind === "up") return callFrames("bench.up", [new Uint8Array(work.size)]);
+  const args = work.kind === "down" ? [work.size] : [work.size, work.count];
+  return peer === "bare"
+    ? [[work.kind, ...args].join(" ")]
+    : callFrames(`bench.${work.kind}`, args);
+}
+
+const counters: Counter[] = [];
+
+function run(work: Work, milliseconds: number): Promise<Outcome> {
+  const [first] = counters;
+  if (first === undefined) throw new Error("There is no connection");
+  const frames = request(work);
+  const counted = work.kind === "publish"
+    ? work.count
+    : work.kind === "fanout"
+    ? work.count * counters.length
+    : 1;
+  const isBurst = work.kind === "publish" || work.kind === "fanout";
+  const expectedSize = "size" in work && work.kind !== "up" ? work.size : 0;
+  const perRound = counted + (isBurst ? 1 : 0); // a burst is followed by its reply
+  let inFlight = work.kind === "echo" ? work.inFlight : 1;
+  let missing = perRound;
+  let count = 0;
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const onMessage = (size: number) => {
+      if (size < expectedSize && !isBurst) reject(new Error(`Received ${size} bytes`));
+      if (--missing > 0) return;
+      count += counted;
+      missing = perRound;
+      const elapsed = performance.now() - start;
+      if (elapsed < milliseconds) first.send(frames);
+      else if (--inFlight === 0) resolve({ count, seconds: elapsed / 1000 });
+    };
+    for (const counter of counters) counter.onMessage = onMessage;
+    for (let i = 0; i < inFlight; i++) first.send(frames);
+  });
+}
+
+const load: Load = {
+  async resize(connections) {
+    while (counters.length > connections) counters.pop()?.socket.close();
+    while (counters.length < connections) {
+      const batch = Math.min(50, connections - counters.length);
+      counters.push(...await Promise.all(Array.from({ length: batch }, Counter.open)));
+    }
+  },
+  run,
+};
+
+await obey(load);
