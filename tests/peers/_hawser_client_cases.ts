@@ -17,6 +17,8 @@ import { type Cases, equal, fails, pattern } from "./_check.ts";
 export interface ServerUnderTest {
   /** Who made it: the words of some errors differ. */
   readonly maker: "wslink" | "hawser";
+  /** Of wslink, its version. */
+  readonly version?: string;
   /** The wire that its cases use. */
   readonly wire: "json" | "msgpack";
   /** The wire that a client which is not told finds. */
@@ -29,8 +31,8 @@ export interface ServerUnderTest {
   readonly probe: string;
   /** The same with frames of at most 1024 bytes. */
   readonly small: string;
-  /** The largest binary that it takes, in bytes. */
-  readonly largestUpload: number;
+  /** The largest binary that it takes, in bytes; absent if it takes all that the cases send. */
+  readonly largestUpload?: number;
 }
 
 const MB = 1_000_000;
@@ -77,7 +79,7 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
     `receives ${size} bytes`,
     probe(async (session) => equal(await session.call("test.bytes", [size]), pattern(size))),
   ]);
-  const uploads = SIZES.filter((size) => size <= server.largestUpload)
+  const uploads = SIZES.filter((size) => size <= (server.largestUpload ?? Infinity))
     .map((size): [string, () => Promise<void>] => [
       `sends ${size} bytes`,
       probe(async (session) => {

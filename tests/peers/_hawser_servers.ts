@@ -11,6 +11,7 @@ import {
 import { createChatServer } from "../../examples/chat/server.ts";
 import { createSimpleServer } from "../../examples/simple/server.ts";
 import { pattern } from "./_check.ts";
+import type { ServerUnderTest } from "./_hawser_client_cases.ts";
 
 /** Where the servers are. */
 export interface HawserServers extends AsyncDisposable {
@@ -62,6 +63,18 @@ export async function startHawser(): Promise<HawserServers> {
       await Promise.all(listening.map((each) => each.close()));
     },
   };
+}
+
+/**
+ * Starts what the cases of Hawser's client need.
+ *
+ * @param wire The wire that they use.
+ * @returns Where everything is.
+ */
+export async function startHawserUnderTest(
+  wire: "json" | "msgpack",
+): Promise<ServerUnderTest & AsyncDisposable> {
+  return { ...await startHawser(), maker: "hawser", wire, found: "msgpack" };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Starts wslink's own Python server for a test. */
 
 import { pathOf } from "../../scripts/_deno.ts";
+import type { ServerUnderTest } from "./_hawser_client_cases.ts";
 import { requirePeer } from "./_installed.ts";
 
 /** The versions of wslink for Python that the tests run against. */
@@ -8,6 +9,11 @@ export const PYTHON_VERSIONS = ["1.12.4", "2.5.7"] as const;
 
 /** One of the versions of wslink for Python. */
 export type PythonVersion = typeof PYTHON_VERSIONS[number];
+
+/** The wire that a version speaks. */
+export function wireOf(version: PythonVersion): "json" | "msgpack" {
+  return version === "1.12.4" ? "json" : "msgpack";
+}
 
 /** A running wslink server. */
 export interface PythonServer extends AsyncDisposable {
@@ -82,4 +88,29 @@ export async function startPython(
       await Promise.all([ended, drained, complaints]);
     },
   };
+}
+
+/** aiohttp refuses a longer frame, and 1.x has no way to split one. */
+const LARGEST_FRAME = 4_194_304;
+
+/**
+ * Starts what the cases of Hawser's client need of one version.
+ *
+ * @param version The version of wslink for Python.
+ * @returns Where everything is.
+ */
+export async function startPythonUnderTest(
+  version: PythonVersion,
+): Promise<ServerUnderTest & AsyncDisposable> {
+  await using starting = new AsyncDisposableStack();
+  const { url } = starting.use(await startPython(version));
+  const wire = wireOf(version);
+  const server = { maker: "wslink", version, wire, found: wire } as const;
+  const addresses = { simple: url, chat: url, probe: url };
+  // 1.x has no chunks; a small limit would only make it refuse what the cases send.
+  const more = wire === "json"
+    ? { small: url, largestUpload: LARGEST_FRAME - 1 }
+    : { small: starting.use(await startPython(version, { WSLINK_MAX_MSG_SIZE: "1024" })).url };
+  const servers = starting.move();
+  return { ...server, ...addresses, ...more, [Symbol.asyncDispose]: () => servers.disposeAsync() };
 }

@@ -1,6 +1,7 @@
 /** Runs cases as steps of a test, and keeps the table of what each peer passed. */
 
 import type { Cases, Outcome } from "./_check.ts";
+import type { ServerUnderTest } from "./_hawser_client_cases.ts";
 import { pathOf } from "../../scripts/_deno.ts";
 
 /** One line of the table. */
@@ -13,6 +14,21 @@ export interface Row {
   readonly direction: string;
   /** Where the client runs. */
   readonly runtime: string;
+}
+
+/**
+ * The line for Hawser's client and a server.
+ *
+ * @param server The server.
+ * @param runtime Where the client runs.
+ * @returns The line.
+ */
+export function clientRow({ maker, version, wire }: ServerUnderTest, runtime: string): Row {
+  const [peer, server] = maker === "wslink"
+    ? ["wslink Python server", "wslink server"]
+    : ["Hawser server", "Hawser server"];
+  const direction = `Hawser client → ${server}`;
+  return { peer, version: version ?? "", wire, direction, runtime };
 }
 
 /** A line with what came of it. */

@@ -3,40 +3,26 @@
 import { connect, ConnectionClosedError } from "../../client.ts";
 import { type Cases, equal, fails } from "./_check.ts";
 import { hawserClientCases } from "./_hawser_client_cases.ts";
-import { type PythonVersion, startPython } from "./_python.ts";
-import { prove } from "./_results.ts";
+import {
+  PYTHON_VERSIONS,
+  type PythonVersion,
+  startPython,
+  startPythonUnderTest,
+  wireOf,
+} from "./_python.ts";
+import { clientRow, prove } from "./_results.ts";
 
-/** aiohttp refuses a longer frame, and 1.x has no way to split one. */
-const LARGEST_FRAME = 4_194_304;
-
-for (const [version, wire] of [["1.12.4", "json"], ["2.5.7", "msgpack"]] as const) {
+for (const version of PYTHON_VERSIONS) {
   Deno.test(`Hawser's client uses wslink ${version} for Python`, async (t) => {
-    await using python = await startPython(version);
-    await using small = await startPython(version, { WSLINK_MAX_MSG_SIZE: "1024" });
-    const cases = hawserClientCases({
-      maker: "wslink",
-      wire,
-      found: wire,
-      simple: python.url,
-      chat: python.url,
-      probe: python.url,
-      // 1.x has no chunks, and its limit would refuse what the cases send.
-      small: wire === "json" ? python.url : small.url,
-      largestUpload: wire === "json" ? LARGEST_FRAME - 1 : Infinity,
-    });
-    const row = {
-      peer: "wslink Python server",
-      version,
-      wire,
-      direction: "Hawser client → wslink server",
-      runtime: "Deno",
-    };
-    await prove(t, row, { ...cases, ...endings(version, wire) });
+    await using server = await startPythonUnderTest(version);
+    const cases = { ...hawserClientCases(server), ...endings(version) };
+    await prove(t, clientRow(server, "Deno"), cases);
   });
 }
 
 /** How a connection ends; each case has a server of its own. */
-function endings(version: PythonVersion, wire: "json" | "msgpack"): Cases {
+function endings(version: PythonVersion): Cases {
+  const wire = wireOf(version);
   const options = { wire, reconnect: false } as const;
   const cases: Cases = {
     "a server killed in the middle of a call": async () => {
