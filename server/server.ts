@@ -7,10 +7,12 @@
 import type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
 import {
   type CloseInfo,
+  ErrorCode,
   JsonEncoder,
   type Limits,
   MsgpackEncoder,
   resolveLimits,
+  RpcError,
 } from "../protocol/mod.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import { Registry } from "./registry.ts";
@@ -296,17 +298,24 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   }
 
   #registerExit(): void {
-    const exit = () => this.close().catch(logError);
-    this.register("application.exit", () => {
-      this.#exitTimer = setTimeout(exit, 0);
-    });
+    const exitIn = (seconds: number) => {
+      clearTimeout(this.#exitTimer);
+      if (this.#state !== "open") return;
+      const delay = Math.min(seconds, MAX_EXIT_LATER) * 1000;
+      this.#exitTimer = setTimeout(() => this.close().catch(logError), delay);
+    };
+    this.register("application.exit", () => exitIn(0));
     this.register("application.exit.later", {
       params: ["secondsLater"],
       handler: (_call: never, seconds: unknown = EXIT_LATER) => {
         const delay = Number(seconds);
-        if (!(delay >= 0)) throw new RangeError("application.exit.later takes seconds");
-        clearTimeout(this.#exitTimer);
-        this.#exitTimer = setTimeout(exit, Math.min(delay, MAX_EXIT_LATER) * 1000);
+        if (!(delay >= 0)) {
+          throw new RpcError(
+            ErrorCode.invalidArguments,
+            "application.exit.later takes a number of seconds",
+          );
+        }
+        exitIn(delay);
       },
     });
   }
