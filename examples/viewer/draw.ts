@@ -32,8 +32,8 @@ out vec4 colour;
 void main() { // lit from the upper left, as if the values were heights
   vec2 d = 1.0 / vec2(textureSize(cells, 0));
   float light = texture(cells, place + d).r - texture(cells, place - d).r;
-  float value = (texture(cells, place).r * 255.0 + 0.5) / 256.0;
-  colour = vec4(texture(colours, vec2(value, 0.5)).rgb + 0.25 * light, 1);
+  float value = clamp(texture(cells, place).r + 0.3 * light, 0.0, 1.0);
+  colour = texture(colours, vec2((value * 255.0 + 0.5) / 256.0, 0.5));
 }`;
 
 /** Draws with WebGL2 where there is some, and with the plain canvas elsewhere. */
@@ -71,7 +71,11 @@ function plainPainter(canvas: HTMLCanvasElement): Painter {
     const picture = new ImageData(size, size);
     const pixels = new Uint32Array(picture.data.buffer);
     const table = new Uint32Array(colours.data.buffer);
-    for (const [i, cell] of cells.entries()) pixels[i] = table[cell] ?? 0;
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] ?? 0;
+      const light = (cells[i + size + 1] ?? cell) - (cells[i - size - 1] ?? cell);
+      pixels[i] = table[Math.min(Math.max(cell + 0.3 * light, 0), 255) | 0] ?? 0;
+    }
     canvas.getContext("2d")?.putImageData(picture, 0, 0);
   };
 }

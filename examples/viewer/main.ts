@@ -68,7 +68,7 @@ export function createViewer(options: { secret?: string } = {}) {
     },
     onConnect({ id }) {
       const name = NAMES[visits % NAMES.length] ?? "";
-      viewers.set(id, { id, name, colour: `hsl(${visits++ * 137 % 360} 75% 40%)` });
+      viewers.set(id, { id, name, colour: `hsl(${visits++ * 137 % 360} 70% 34%)` });
       announce();
     },
     onDisconnect({ id }) {

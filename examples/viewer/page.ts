@@ -50,7 +50,9 @@ async function followFrames() {
 
 async function followStatus() {
   for await (const status of session.statuses()) {
-    find("status", HTMLElement).textContent = status.state === "open" ? "Connected" : "Cut off";
+    const shown = find("status", HTMLElement);
+    shown.className = status.state;
+    shown.textContent = status.state === "open" ? "Connected" : "Cut off";
     retryAt = status.state === "waiting" ? performance.now() + status.delay : 0;
     notice.textContent = "";
     if (status.state !== "open") continue;
@@ -115,13 +117,15 @@ for (const name of PRESETS.keys()) {
 }
 for (const [name, map] of MAPS) {
   const choose = () => (press("maps", name), colours = mix(map), show());
-  button("maps", name, choose).style.setProperty("--map", `linear-gradient(90deg, ${map})`);
-  if (!shown) choose();
+  const swatch = button("maps", name, choose);
+  swatch.title = name;
+  swatch.style.backgroundImage = `linear-gradient(90deg, ${map})`;
+  if (name === "Viridis") choose();
 }
 
-setInterval(() => {
+function measure() {
   const now = performance.now(), rate = frames * 1000 / (now - since);
-  const trip = trips.slice(-5).sort((a, b) => a - b)[2] ?? 0;
+  const trip = trips.sort((a, b) => a - b)[trips.length >> 1] ?? 0;
   const figures = {
     "frames/s": rate.toFixed(0),
     "MB/s": (rate * (shown?.cells.length ?? 0) / 1e6).toFixed(1),
@@ -133,8 +137,10 @@ setInterval(() => {
     ...Object.entries(figures).flatMap(([name, it]) => [element("dt", name), element("dd", it)]),
   );
   since = now, frames = 0;
-  session.call("viewer.ping").then(() => trips.push(performance.now() - now));
-}, 1000);
+  session.call("viewer.ping").then(() => trips = [...trips.slice(-4), performance.now() - now]);
+}
+measure();
+setInterval(measure, 1000);
 setInterval(() => {
   const seconds = Math.max(0, (retryAt - performance.now()) / 1000);
   if (retryAt) notice.textContent = `Back in ${seconds.toFixed(1)} s`;

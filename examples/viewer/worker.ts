@@ -35,7 +35,7 @@ function work(): void {
   send();
   // By the clock and not by the delay, so that a second has 30; but late frames are not made up for.
   due = Math.max(due + INTERVAL, start);
-  timer = setTimeout(work, due - performance.now());
+  timer = setTimeout(work, Math.max(0, due - performance.now()));
 }
 
 function send(): void {
@@ -46,8 +46,9 @@ function send(): void {
 
 self.onmessage = ({ data: order }: MessageEvent<Order>) => {
   if ("run" in order) {
+    if (order.run === (timer !== undefined)) return;
     clearTimeout(timer);
-    timer = order.run ? setTimeout(work, due - performance.now()) : undefined;
+    timer = order.run ? setTimeout(work) : undefined;
     return;
   }
   if ("parameters" in order) simulation.parameters = order.parameters;
