@@ -40,11 +40,12 @@ async function jsrAnswers(): Promise<boolean> {
  * started from here.
  *
  * @returns The choice.
+ * @throws {TypeError} If the variable `HAWSER_REGISTRY` is neither `jsr` nor `npm`.
  */
 export async function chooseRegistry(): Promise<Registry> {
   const wanted = Deno.env.get(variable);
   if (wanted !== undefined && wanted !== "jsr" && wanted !== "npm") {
-    throw new TypeError(`${variable} must be "jsr" or "npm", received ${JSON.stringify(wanted)}`);
+    throw new TypeError(`${variable} must be "jsr" or "npm": received ${JSON.stringify(wanted)}`);
   }
   const registry = wanted ?? (await jsrAnswers() ? "jsr" : "npm");
   const reason = wanted !== undefined

@@ -36,7 +36,7 @@ const checks = new Map<string, Check>([
   ["format", command("fmt", "--check")],
   // That one rule would ask JSR for the package's imports; publishing checks the same.
   ["lint", command("lint", "--rules-exclude=no-slow-types")],
-  ["types, those in documentation too", command("check", "--doc")],
+  ["types, those in documentation too", command("check", "--quiet", "--doc")],
   ["documentation", checkDocs],
   ["layers", () => checkLayers(root)],
   ["both import lists", checkImports],

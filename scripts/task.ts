@@ -26,7 +26,10 @@ if (task === undefined) {
   console.error(`No task ${JSON.stringify(name)}; there are ${[...tasks.keys()].join(", ")}`);
   Deno.exit(2);
 }
-await chooseRegistry();
+await chooseRegistry().catch((error: Error) => {
+  console.error(error.message);
+  Deno.exit(2);
+});
 const child = deno([...task, ...args], { cwd: root }).spawn();
 // A terminal sends Ctrl-C to the child as well, so whatever runs here takes a second signal calmly.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -8,8 +8,9 @@
  * @module
  */
 
-import { AssertionError, deepEqual, doesNotMatch, notDeepEqual } from "node:assert/strict";
-import { equal, match, notEqual } from "node:assert/strict";
+// The long names: in Deno 2.9 even the strict module's `notDeepEqual` takes 1 for 1n.
+import { AssertionError, deepStrictEqual, doesNotMatch, match } from "node:assert/strict";
+import { notDeepStrictEqual, notStrictEqual, strictEqual } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 
 export { AssertionError };
@@ -39,12 +40,12 @@ export function assertFalse<T>(expr: T, msg?: string): asserts expr is T & (fals
 
 /** Asserts that two values are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  deepEqual(actual, expected, msg);
+  deepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are not deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  notDeepEqual(actual, expected, msg);
+  notDeepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are the same, as `Object.is` sees it. */
@@ -53,12 +54,12 @@ export function assertStrictEquals<T>(
   expected: T,
   msg?: string,
 ): asserts actual is T {
-  equal(actual, expected, msg);
+  strictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are not the same, as `Object.is` sees it. */
 export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void {
-  notEqual(actual, expected, msg);
+  notStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two numbers differ by no more than the tolerance. */

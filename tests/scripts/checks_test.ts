@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import { checkModuleComment } from "../../scripts/check_docs.ts";
+import { compareImports } from "../../scripts/check_imports.ts";
+import { ended, line, parseLine } from "../../scripts/_counts.ts";
+
+Deno.test("checkModuleComment() wants a @module comment with an example at the top", () => {
+  const example = "```ts\nconnect();\n```";
+  assertEquals(checkModuleComment("mod.ts", `/**\n * ${example}\n * @module\n */`), []);
+  assertEquals(checkModuleComment("mod.ts", "/** A client. @module */\nexport {};"), [
+    "mod.ts: the @module comment has no example",
+  ]);
+  assertEquals(checkModuleComment("mod.ts", "/** A client. */\nexport {};\n/** @module */"), [
+    "mod.ts doesn't start with a @module comment",
+  ]);
+});
+
+Deno.test("compareImports() accepts a stand-in for a package or for one of its subpaths", () => {
+  const jsr = { "@std/assert": "jsr:@std/assert@^1", "@std/http": "jsr:@std/http@^1" };
+  const npm = { "@std/assert": "./assert.ts", "@std/http/file-server": "./file_server.ts" };
+  assertEquals(compareImports(jsr, npm), []);
+});
+
+Deno.test("compareImports() finds what the two lists don't share", () => {
+  const jsr = { "@std/assert": "jsr:@std/assert@^1", ws: "npm:ws@8.18.0", a: "npm:a@1.0.0" };
+  const npm = { ws: "npm:ws@8.17.0", a: "npm:a@1.0.0", b: "npm:b@1.0.0" };
+  assertEquals(compareImports(jsr, npm), [
+    "@std/assert comes from JSR, and no stand-in is mapped",
+    "ws is npm:ws@8.18.0 in one list and npm:ws@8.17.0 in the other",
+    "b is only in the npm edition's list",
+  ]);
+});
+
+Deno.test("compareImports() wants exact versions from npm", () => {
+  for (const target of ["npm:ws", "npm:ws@8", "npm:@scope/ws@^8.18.0/file"]) {
+    assertEquals(compareImports({ ws: target }, { ws: target }), [
+      `ws has no exact version: ${target}`,
+    ]);
+  }
+  const exact = { ws: "npm:@scope/ws@8.18.0/file" };
+  assertEquals(compareImports(exact, exact), []);
+});
+
+Deno.test("ended() counts what deno test reports, and ignored tests as failed", () => {
+  assertEquals(ended(true, "ok | 12 passed (3 steps) | 0 failed (1s)"), { passed: 12, failed: 0 });
+  assertEquals(ended(true, "ok | 12 passed | 0 failed | 2 ignored (3m2s)"), {
+    passed: 12,
+    failed: 2,
+  });
+  assertEquals(ended(false, "\x1b[31mFAILED\x1b[0m | 9 passed | 3 failed (4 steps) (969ms)\n"), {
+    passed: 9,
+    failed: 3,
+  });
+});
+
+Deno.test("ended() counts a bad end without a failed test as one failure", () => {
+  assertEquals(ended(false, "error: Type checking failed."), { passed: 0, failed: 1 });
+  assertEquals(ended(false, "ok | 12 passed | 0 failed (1s)"), { passed: 12, failed: 1 });
+});
+
+Deno.test("parseLine() reads the last line that line() wrote", () => {
+  const text = `${line({ passed: 1, failed: 2 })}\nmore\n${line({ passed: 412, failed: 0 })}\n`;
+  assertEquals(parseLine(text), { passed: 412, failed: 0 });
+  assertEquals(parseLine("ok | 412 passed, 0 failed"), undefined);
+});
