@@ -2,6 +2,7 @@
 
 import type { Cases, Outcome } from "./_check.ts";
 import type { ServerUnderTest } from "./_hawser_client_cases.ts";
+import type { JsVersion } from "./_wslink.ts";
 import { pathOf } from "../../scripts/_deno.ts";
 
 /** One line of the table. */
@@ -23,7 +24,10 @@ export interface Row {
  * @param runtime Where the client runs.
  * @returns The line.
  */
-export function clientRow({ maker, version, wire }: ServerUnderTest, runtime: string): Row {
+export function clientRow(
+  { maker, version, wire }: Pick<ServerUnderTest, "maker" | "version" | "wire">,
+  runtime: string,
+): Row {
   const [peer, server] = maker === "wslink"
     ? ["wslink Python server", "wslink server"]
     : ["Hawser server", "Hawser server"];
@@ -31,10 +35,30 @@ export function clientRow({ maker, version, wire }: ServerUnderTest, runtime: st
   return { peer, version: version ?? "", wire, direction, runtime };
 }
 
+/**
+ * The line for wslink's clients and Hawser's server.
+ *
+ * @param version Their version, or both of them at once.
+ * @param runtime Where they run.
+ * @returns The line.
+ */
+export function wslinkRow(version: JsVersion | "both", runtime: string): Row {
+  const direction = "wslink client → Hawser server";
+  const peer = "wslink JavaScript client";
+  if (version === "both") {
+    return { peer, version: "1.12.4 and 2.5.0", wire: "both", direction, runtime };
+  }
+  const wire = version === "1.12.4" ? "json" : "msgpack";
+  return { peer, version, wire, direction, runtime };
+}
+
 /** A line with what came of it. */
 export interface Result extends Row {
+  /** The process that it ran in, so that an older run's results are not taken for this one's. */
+  readonly run: number;
   readonly passed: number;
-  readonly total: number;
+  /** The names of all. */
+  readonly cases: string[];
 }
 
 /** Where results wait for the table; one file per line, so that suites may run at once. */
@@ -52,7 +76,9 @@ export async function prove(t: Deno.TestContext, row: Row, cases: Cases): Promis
   for (const [name, run] of Object.entries(cases)) {
     if (await t.step(name, run)) passed++;
   }
-  record({ ...row, passed, total: Object.keys(cases).length });
+  Deno.mkdirSync(RESULTS, { recursive: true });
+  const result: Result = { ...row, run: Deno.pid, passed, cases: Object.keys(cases) };
+  Deno.writeTextFileSync(`${RESULTS}/${nameOf(row)}.json`, JSON.stringify(result));
 }
 
 /**
@@ -81,33 +107,25 @@ export async function report(
   );
 }
 
-function record(result: Result): void {
-  Deno.mkdirSync(RESULTS, { recursive: true });
-  const { peer, version, wire, direction, runtime } = result;
-  const name = [peer, version, wire, direction, runtime].join(" ").replace(/[^\w.]+/g, "-");
-  Deno.writeTextFileSync(`${RESULTS}/${name}.json`, JSON.stringify(result));
-}
-
 /**
- * The results recorded since {@linkcode forgetResults}.
+ * The results of this run of `deno test`.
  *
- * @returns Them, sorted.
+ * @param rows The lines of the table.
+ * @returns Those that have been filled in.
  */
-export function readResults(): Result[] {
-  const results: Result[] = [];
-  for (const { name } of Deno.readDirSync(RESULTS)) {
-    results.push(JSON.parse(Deno.readTextFileSync(`${RESULTS}/${name}`)));
-  }
-  const key = ({ direction, runtime, peer, version, wire }: Result) =>
-    [direction, runtime, peer, version, wire].join("\n");
-  return results.sort((a, b) => key(a) < key(b) ? -1 : 1);
+export function resultsOf(rows: Row[]): Result[] {
+  return rows.flatMap((row) => {
+    try {
+      const text = Deno.readTextFileSync(`${RESULTS}/${nameOf(row)}.json`);
+      const result: Result = JSON.parse(text);
+      return result.run === Deno.pid ? [result] : [];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  });
 }
 
-/** Forgets them. */
-export function forgetResults(): void {
-  try {
-    Deno.removeSync(RESULTS, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+function nameOf({ peer, version, wire, direction, runtime }: Row): string {
+  return [peer, version, wire, direction, runtime].join(" ").replace(/[^\w.]+/g, "-");
 }
