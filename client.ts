@@ -25,7 +25,12 @@
  *
  * @module
  */
-export { connect, type ConnectOptions, type ReconnectOptions } from "./client/connection.ts";
+export {
+  connect,
+  type ConnectOptions,
+  type ReconnectOptions,
+  type SocketLike,
+} from "./client/connection.ts";
 export type {
   CallOptions,
   Session,

@@ -44,6 +44,7 @@ export {
   type RpcErrorObject,
   SerializeError,
   type Session,
+  type SocketLike,
   type Status,
   type SubscribeOptions,
   type SubscribeStreamOptions,

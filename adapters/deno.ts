@@ -64,13 +64,15 @@ export const upgrade: Upgrade = (request, server) => {
     });
   }
   const { socket, response } = Deno.upgradeWebSocket(request, {
-    idleTimeout: Math.ceil(server.heartbeat / 1000),
+    // Deno pings when half of it has passed without a word, and closes at its end.
+    idleTimeout: Math.ceil(server.heartbeat * 2 / 1000),
   });
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     const session = server.accept(socket, request);
     socket.onmessage = ({ data }) => session.receive(data);
-    socket.onclose = ({ code, reason }) => session.ended({ code, reason });
+    // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
+    socket.onclose = ({ code, reason }) => session.ended({ code: code || 1006, reason });
     // A failing socket closes as well: what there is to know comes with onclose.
     socket.onerror = (event) => event.preventDefault();
   };

@@ -107,8 +107,22 @@ export interface ConnectOptions {
    *
    * @default {globalThis.WebSocket}
    */
-  readonly WebSocket?: new (url: string | URL) => WebSocket;
+  readonly WebSocket?: new (url: string | URL) => SocketLike;
 }
+
+/** What a session uses of a `WebSocket`: whatever opens a connection must have this much. */
+export type SocketLike = Pick<
+  WebSocket,
+  | "binaryType"
+  | "bufferedAmount"
+  | "close"
+  | "onclose"
+  | "onerror"
+  | "onmessage"
+  | "onopen"
+  | "readyState"
+  | "send"
+>;
 
 /** What a 2.x frame may have before the server says more (wslink `session.js`). */
 const FIRST_FRAME_SIZE = 512 * 1024;
@@ -222,11 +236,14 @@ class Connection {
   /** Waits for breaks, and mends them. */
   async #keep(session: Owner): Promise<void> {
     while (this.#socket) {
-      const close = await this.#socket.closed;
+      const socket = this.#socket;
+      const close = await socket.closed;
       this.#socket = undefined;
       session.detach(close);
       if (this.#closing.signal.aborted) return;
-      const error = new ConnectionClosedError("The connection broke", close);
+      const error = new ConnectionClosedError("The connection broke", close, {
+        cause: socket.error,
+      });
       // 1000 is the server's way to say that there is nothing more to come.
       if (this.#reconnect === false || close.code === 1000) return session.end(error);
       await this.#comeBack(session, this.#reconnect, error);
@@ -328,14 +345,14 @@ class ClientSocket {
   error: ProtocolError | undefined;
   onOpen: () => void = () => {};
   onMessage: (message: Message) => void = () => {};
-  readonly #socket: WebSocket;
+  readonly #socket: SocketLike;
   readonly #limits: Limits;
   readonly #encoder: Encoder;
   readonly #msgpack: MsgpackEncoder | undefined;
   readonly #decoder: Decoder;
   readonly #queue: SendQueue;
 
-  constructor(socket: WebSocket, wire: Wire, limits: Limits) {
+  constructor(socket: SocketLike, wire: Wire, limits: Limits) {
     this.#socket = socket;
     this.#limits = limits;
     if (wire === "msgpack") {
@@ -360,7 +377,8 @@ class ClientSocket {
       socket.onclose = ({ code, reason }) => {
         socket.onopen = socket.onmessage = socket.onclose = null;
         this.#queue.clear();
-        resolve({ code, reason });
+        // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
+        resolve({ code: code || 1006, reason });
       };
     });
     // Whatever failed, the close event follows and says as much as there is to know.

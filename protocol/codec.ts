@@ -93,7 +93,7 @@ export const DEFAULT_LIMITS: Limits = {
   incompleteMessages: 64,
   // Each is announced before its message; wslink's Python may leave a few behind.
   attachments: 1024,
-  // More than any known scene, less than what makes Python's msgpack give up (512).
+  // More than any known scene, less than what makes Python's msgpack give up (1024).
   depth: 256,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,

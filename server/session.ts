@@ -113,7 +113,7 @@ export interface SessionHost {
 }
 
 /** The close code for a client that doesn't read what it is sent. */
-export const SLOW_CONSUMER = 4008;
+export const SLOW_CONSUMER = 4013;
 
 /** A connection, as an adapter drives it. */
 export class ServerSession implements Client {

@@ -861,7 +861,7 @@ Deno.test("a publication that can't be sent reaches nobody", async () => {
 
 // Clients that can't keep up
 
-Deno.test("a client that doesn't read its replies is closed with 4008", async () => {
+Deno.test("a client that doesn't read its replies is closed with 4013", async () => {
   using _time = new FakeTime();
   const left: unknown[] = [];
   await using server = createServer({
@@ -875,7 +875,7 @@ Deno.test("a client that doesn't read its replies is closed with 4008", async ()
   for (let i = 0; i < 2; i++) peer.request("image");
   assertEquals(peer.socket.readyState, 1);
   for (let i = 0; i < 5; i++) peer.request("image");
-  assertEquals(await peer.closed, { code: 4008, reason: "The client reads too slowly" });
+  assertEquals(await peer.closed, { code: 4013, reason: "The client reads too slowly" });
   assertEquals(left, [await peer.closed]);
   assertEquals(resultOf(await other.call("image")), new Uint8Array(4000));
 });
