@@ -42,6 +42,14 @@ interface WslinkModule {
   WebsocketConnection: {
     newInstance(options: { urls: string; secret?: string }): WslinkConnection;
   };
+  SmartConnect: {
+    newInstance(options: { config: { sessionURL: string; secret: string } }): {
+      connect(): void;
+      getSession(): WslinkSession;
+      onConnectionReady(callback: () => void): void;
+      onConnectionClose(callback: () => void): void;
+    };
+  };
 }
 
 const modules: Record<JsVersion, WslinkModule> = {
@@ -82,4 +90,26 @@ export async function link(
   const session = connection.connect();
   await ready.promise;
   return { connection, session, closed: closed.promise };
+}
+
+/**
+ * Connects as applications do, through `SmartConnect`.
+ *
+ * @param version The version of wslink for JavaScript.
+ * @param sessionURL The WebSocket's address.
+ * @returns The session, once the hello is answered, and when its socket has closed.
+ */
+export async function smartLink(
+  version: JsVersion,
+  sessionURL: string,
+): Promise<Pick<Link, "session"> & { closed: Promise<void> }> {
+  const config = { sessionURL, secret: "wslink-secret" };
+  const smart = modules[version].SmartConnect.newInstance({ config });
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  smart.onConnectionReady(() => ready.resolve());
+  smart.onConnectionClose(() => closed.resolve());
+  smart.connect();
+  await ready.promise;
+  return { session: smart.getSession(), closed: closed.promise };
 }

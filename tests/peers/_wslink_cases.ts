@@ -4,7 +4,7 @@
  */
 
 import { type Cases, equal, fails, pattern } from "./_check.ts";
-import { type JsVersion, link, type WslinkSession } from "./_wslink.ts";
+import { type JsVersion, link, smartLink, type WslinkSession } from "./_wslink.ts";
 
 /** Where Hawser's servers are. */
 export interface Addresses {
@@ -182,6 +182,12 @@ export function wslinkCases(version: JsVersion, at: Addresses): Cases {
       equal(await session.call("wslink.stop.talking"), null);
     }),
 
+    "a session through SmartConnect": async () => {
+      const { session, closed } = await smartLink(version, at.probe);
+      equal(await session.call("test.echo", [1]), { args: [1], kwargs: {} });
+      session.close();
+      await closed;
+    },
     "a wrong secret": async () => {
       await fails(link(version, at.probe, "wrong"), (error) => {
         equal(error, { code: -32000, message: "Authentication failed" });

@@ -21,16 +21,23 @@ const rows: Row[] = [
   ]),
 ].sort((a, b) => a.direction < b.direction ? 1 : a.direction > b.direction ? -1 : 0);
 
+/** The table as `deno fmt` leaves it. */
 function table(results: Result[]): string {
   const lines = [
-    ["direction", "client in", "peer", "version", "wire", "cases passed"],
-    ["-", "-", "-", "-", "-", "-:"],
+    ["Direction", "Client in", "Peer", "Version", "Wire", "Cases passed"],
     ...results.map(({ direction, runtime, peer, version, wire, passed, cases }) => [
       ...[direction, runtime, peer, version, wire === "both" ? "one on each" : wire],
       `${passed} of ${cases.length}`,
     ]),
   ];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((cells) => cells[column]?.length ?? 0))
+  );
+  const [head, ...body] = lines.map((cells) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
+  );
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [head, rule, ...body].join("\n");
 }
 
 /** The cases of a direction, as a list. */
@@ -54,10 +61,10 @@ ${table(results)}
   it in the meantime: while a call runs for an hour, the next one waits, and so does the answer to a
   close frame. Calls of different connections run side by side.
 - The 1.12.4 Python server takes at most 4 MiB in one frame, and a binary value is one frame there:
-  a larger one ends the connection. The other way there is no limit. 2.5.7 splits both ways.
+  a larger one ends the connection. The other way 20 MB pass. 2.5.7 splits both ways.
 - wslink's JavaScript client 1.12.4 delivers binary as a \`Blob\`, 2.5.0 as a \`Uint8Array\`.
 - Once destroyed, wslink's JavaScript clients throw an uncaught \`TypeError\` at the answer to their
-  own \`application.exit.later\`. It harms nothing but the console.
+  own \`application.exit.later\`. A page shows it in the console, and goes on.
 
 ## The cases of wslink's clients with Hawser's server
 
