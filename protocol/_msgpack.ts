@@ -423,19 +423,24 @@ class Reader {
     const type = this.#view().getInt8(this.#skip(1));
     const at = this.#skip(length);
     if (type !== -1) throw malformed(`extension type ${type} is unknown`);
+    const [seconds, nanoseconds] = this.#timestamp(at, length);
+    const date = new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6));
+    // Who is told a date expects one: `toISOString()` of an invalid one throws.
+    if (Number.isNaN(date.getTime())) throw malformed("a timestamp out of range");
+    return date;
+  }
+
+  #timestamp(at: number, length: number): [seconds: number, nanoseconds: number] {
     const view = this.#view();
     switch (length) {
       case 4:
-        return new Date(view.getUint32(at) * 1000);
+        return [view.getUint32(at), 0];
       case 8: {
         const high = view.getUint32(at);
-        const seconds = (high & 3) * 0x100000000 + view.getUint32(at + 4);
-        return new Date(seconds * 1000 + Math.floor((high >>> 2) / 1e6));
+        return [(high & 3) * 0x100000000 + view.getUint32(at + 4), high >>> 2];
       }
-      case 12: {
-        const seconds = Number(view.getBigInt64(at + 4));
-        return new Date(seconds * 1000 + Math.floor(view.getUint32(at) / 1e6));
-      }
+      case 12:
+        return [Number(view.getBigInt64(at + 4)), view.getUint32(at)];
       default:
         throw malformed(`a timestamp of ${length} bytes`);
     }

@@ -372,7 +372,7 @@ Deno.test("JsonDecoder allows as much as its limits say", () => {
 
 Deno.test("JsonDecoder survives deep nesting by default, with bare words too", () => {
   for (const word of ["1", "NaN"]) {
-    for (const depth of [300, 100_000, 5_000_000]) {
+    for (const depth of [300, 100_000, 1_000_000]) {
       const decoder = new JsonDecoder();
       const error = assertThrows(
         () => decoder.decode(text("[".repeat(depth) + word + "]".repeat(depth))),
@@ -441,17 +441,14 @@ Deno.test("JsonEncoder writes what wslink's own 1.x client wrote", () => {
     const [message] = feed(new JsonDecoder(), frames);
     assert(message && message.type !== "invalid");
     // wslink's client counts its keys from 1 for the life of the page.
-    const keys = new Set(JSON.stringify(frames).match(/(?<=\\")wslink_bin\d+/g));
-    let counted = frames;
-    if (frames.length > 1) {
-      const numbers = [...keys].map((key) => Number(key.slice(10)));
-      const first = Math.min(...numbers);
-      counted = frames.map((frame) =>
+    const [, first] = frames.length > 1 ? /wslink_bin(\d+)/.exec(String(frames[0])) ?? [] : [];
+    const counted = first === undefined
+      ? frames
+      : frames.map((frame) =>
         typeof frame === "string"
-          ? frame.replaceAll(/wslink_bin(\d+)/g, (_, n) => `wslink_bin${Number(n) - first}`)
+          ? frame.replaceAll(/wslink_bin(\d+)/g, (_, n) => `wslink_bin${Number(n) - Number(first)}`)
           : frame
       );
-    }
     assertEquals(new JsonEncoder().encode(message), counted, name);
   }
 });
