@@ -15,6 +15,12 @@ export const MAX_TOTAL = 0xffffffff;
 /** Memory that one held chunk costs besides its bytes: counted, so that tiny chunks are no cheap attack. */
 const CHUNK_COST = 256;
 
+/**
+ * How many pieces a message may be in while it has gaps: more than any order of
+ * chunks of a sane size leaves, and few enough to look through for every chunk.
+ */
+const MAX_RANGES = 4096;
+
 /** Frames up to this size are cut from a slab: an `ArrayBuffer` of its own costs more than all the rest. */
 const SMALL_FRAME = 2048;
 
@@ -241,7 +247,8 @@ class PartialMessage {
       ranges.splice(i, 1);
     } else if (joinsBefore) before.end = end;
     else if (joinsAfter) after.start = start;
-    else ranges.splice(i, 0, { start, end });
+    else if (ranges.length < MAX_RANGES) ranges.splice(i, 0, { start, end });
+    else throw new ProtocolError("policy", `A message may have at most ${MAX_RANGES} gaps`);
   }
 }
 

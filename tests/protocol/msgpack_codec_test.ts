@@ -622,6 +622,21 @@ Deno.test("chunks of one byte each are no cheap way to make a decoder hold much"
   assert(chunks < 2 * limits.messageSize / 256);
 });
 
+Deno.test("a message may come in thousands of chunks at random, but not full of holes", () => {
+  const blob = new Random(4).bytes(100_000);
+  const frames = new MsgpackEncoder({ frameSize: 22 }).encode(result(blob));
+  assert(frames.length > 10_000);
+  const arrived = feed(new MsgpackDecoder(), new Random(5).shuffled(frames));
+  assertEquals(arrived, [result(blob)]);
+
+  // From the end on, each chunk would have to be sorted in before all the others.
+  const decoder = new MsgpackDecoder();
+  const error = assertThrows(() => {
+    for (let at = 200_000; at >= 0; at -= 2) decoder.decode(chunk(1, at, 1_000_000, "c0"));
+  }, ProtocolError);
+  assertEquals([error.code, error.closeCode], ["policy", 1008]);
+});
+
 Deno.test("an incomplete message is held no longer than it is incomplete", () => {
   const limits = { ...DEFAULT_LIMITS, messageSize: 10_000, incompleteMessages: 1 };
   const decoder = new MsgpackDecoder(limits);
