@@ -63,13 +63,24 @@ export const upgrade: Upgrade = (request, server) => {
       headers: { connection: "upgrade", upgrade: "websocket" },
     });
   }
-  const { socket, response } = Deno.upgradeWebSocket(request, {
-    // Deno pings when half of it has passed without a word, and closes at its end.
-    idleTimeout: Math.ceil(server.heartbeat * 2 / 1000),
-  });
+  // The upgrade takes the request's own headers away.
+  const { url, headers } = request;
+  const hello = new Request(url, { headers: [...headers] });
+  let upgraded: Deno.WebSocketUpgrade;
+  try {
+    upgraded = Deno.upgradeWebSocket(request, {
+      // Deno pings when half of it has passed without a word, and closes at its end.
+      idleTimeout: Math.ceil(server.heartbeat * 2 / 1000),
+    });
+  } catch (error) {
+    // A handshake without its headers is the client's mistake; the runtime's words say which.
+    if (!(error instanceof TypeError)) throw error;
+    return new Response("The WebSocket handshake is incomplete", { status: 400 });
+  }
+  const { socket, response } = upgraded;
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
-    const session = server.accept(socket, request);
+    const session = server.accept(socket, hello);
     socket.onmessage = ({ data }) => session.receive(data);
     // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
     socket.onclose = ({ code, reason }) => session.ended({ code: code || 1006, reason });
@@ -108,6 +119,8 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
     throw new TypeError("cert and key must be given together");
   }
   signal?.throwIfAborted();
+  // Requests come percent-encoded.
+  const { pathname } = new URL(path, "http://localhost");
   const fsRoot = content instanceof URL ? fileURLToPath(content) : content;
   const ready = Promise.withResolvers<Deno.NetAddr>();
   const http = Deno.serve({
@@ -116,7 +129,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
     ...(cert !== undefined && key !== undefined ? { cert, key } : {}),
     onListen: (address) => ready.resolve(address),
     handler: (request) => {
-      if (new URL(request.url).pathname === path) return server.upgrade(request);
+      if (new URL(request.url).pathname === pathname) return server.upgrade(request);
       if (fsRoot === undefined) return new Response("Not found", { status: 404 });
       return serveDir(request, { fsRoot, quiet: true });
     },
@@ -138,7 +151,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
   });
   return {
     url: `http${scheme}://${host}/`,
-    webSocketUrl: `ws${scheme}://${host}${path}`,
+    webSocketUrl: `ws${scheme}://${host}${pathname}`,
     hostname: address.hostname,
     port: address.port,
     finished: http.finished,

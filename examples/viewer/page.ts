@@ -9,9 +9,9 @@ import type { Frame } from "./worker.ts";
 const canvas = find("picture", HTMLCanvasElement), draw = createPainter(canvas);
 const feed = find("feed", HTMLInputElement), kill = find("kill", HTMLInputElement);
 const brush = find("brush", HTMLInputElement), notice = find("notice", HTMLElement);
-const cursors = new Map<string, HTMLElement>(), trips: number[] = [];
+const cursors = new Map<string, HTMLElement>();
 let state: State | undefined, shown: Frame | undefined, colours: ImageData;
-let frames = 0, since = performance.now(), skipped = 0, retryAt = 0;
+let trips: number[] = [], frames = 0, since = performance.now(), skipped = 0, retryAt = 0;
 
 // Whatever calls reject with is said in one place.
 addEventListener("unhandledrejection", (event) => {
