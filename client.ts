@@ -33,6 +33,7 @@ export {
 } from "./client/connection.ts";
 export type {
   CallOptions,
+  CallRest,
   Session,
   Status,
   SubscribeOptions,
@@ -45,6 +46,7 @@ export type {
   ProcedureArgs,
   ProcedureLike,
   ProcedureName,
+  ProcedureOf,
   ProcedureResult,
   Procedures,
 } from "./protocol/api.ts";

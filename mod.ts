@@ -22,6 +22,7 @@
  */
 export {
   type CallOptions,
+  type CallRest,
   type CloseInfo,
   connect,
   ConnectionClosedError,
@@ -34,6 +35,7 @@ export {
   type ProcedureArgs,
   type ProcedureLike,
   type ProcedureName,
+  type ProcedureOf,
   type ProcedureResult,
   type Procedures,
   ProtocolError,

@@ -75,13 +75,8 @@ export {
   SerializeError,
   type Wire,
 } from "./protocol/mod.ts";
-export type { Socket } from "./protocol/send_queue.ts";
+export type { SendOptions, Socket } from "./protocol/send_queue.ts";
 export { type Call, type Procedure, procedure, type ProcedureOptions } from "./server/registry.ts";
 export { type CloseOptions, Server, type ServerOptions, type Upgrade } from "./server/server.ts";
-export type {
-  Client,
-  ErrorContext,
-  Publisher,
-  PublishOptions,
-  ServerSession,
-} from "./server/session.ts";
+export type { Client, ErrorContext, Publisher, PublishOptions } from "./server/client.ts";
+export type { ServerSession } from "./server/session.ts";

@@ -95,7 +95,8 @@ export interface Subscription<T> extends AsyncIterable<T, void, void> {
   [Symbol.dispose](): void;
 }
 
-type CallRest<Args extends readonly unknown[]> = [] extends Args
+/** The parameters of a typed call behind the name: arguments may be left out only if all are optional. */
+export type CallRest<Args extends readonly unknown[]> = [] extends Args
   ? [args?: Readonly<Args>, options?: CallOptions]
   : [args: Readonly<Args>, options?: CallOptions];
 

@@ -23,7 +23,9 @@ export type Procedures = Readonly<Record<string, Handler | ProcedureLike>>;
 export type ProcedureName<S> = S extends { readonly procedures: infer P } ? keyof P & string
   : never;
 
-type ProcedureOf<S, M> = S extends { readonly procedures: infer P } ? M extends keyof P ? P[M]
+/** One procedure of a server type; `never` where there is none of that name. */
+export type ProcedureOf<S, M> = S extends { readonly procedures: infer P }
+  ? M extends keyof P ? P[M]
   : never
   : never;
 

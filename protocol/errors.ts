@@ -72,6 +72,8 @@ export class RpcError extends Error {
   readonly data: unknown;
 
   /**
+   * Makes the error.
+   *
    * @param code One of {@linkcode ErrorCode}, or a number of the application's own.
    * @param message What went wrong, in words that the caller may read.
    * @param data More about it; must be sendable.
@@ -101,10 +103,16 @@ export class RpcError extends Error {
 }
 
 /** What a {@linkcode ProtocolError} complains of; each has one close code. */
-export type ProtocolErrorCode = keyof typeof CLOSE_CODES;
+export type ProtocolErrorCode =
+  | "malformed"
+  | "bad-message"
+  | "bad-chunk"
+  | "frame-kind"
+  | "too-large"
+  | "policy";
 
 /** RFC 6455 section 7.4.1 gives the codes their meaning. */
-const CLOSE_CODES = {
+const CLOSE_CODES: Readonly<Record<ProtocolErrorCode, number>> = {
   /** A frame that is no JSON, no msgpack, or too short for its header. */
   malformed: 1007,
   /** A well-formed value that is no wslink message. */
@@ -117,7 +125,7 @@ const CLOSE_CODES = {
   "too-large": 1009,
   /** Too much of something that is bounded otherwise: hellos, incomplete messages. */
   policy: 1008,
-} as const;
+};
 
 /**
  * The peer sent what the wire doesn't allow. The connection that it came from
@@ -138,6 +146,8 @@ export class ProtocolError extends Error {
   readonly code: ProtocolErrorCode;
 
   /**
+   * Makes the error.
+   *
    * @param code What the complaint is about.
    * @param message What was expected and what came.
    * @param options The standard `cause`.
@@ -184,6 +194,8 @@ export class SerializeError extends TypeError {
   readonly path: string;
 
   /**
+   * Makes the error.
+   *
    * @param path Where the value stands in its message.
    * @param reason Why it can't be sent.
    * @param options The standard `cause`.
@@ -262,6 +274,8 @@ export class ConnectionClosedError extends Error {
   readonly sent: boolean;
 
   /**
+   * Makes the error.
+   *
    * @param message What was under way.
    * @param close How the connection ended, and whether the call had been sent.
    * @param options The standard `cause`.

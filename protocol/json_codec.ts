@@ -57,6 +57,8 @@ export class JsonEncoder implements Encoder {
   #nextKey = 0;
 
   /**
+   * Makes it ready for the first frame.
+   *
    * @param options How it works.
    */
   constructor(options: JsonEncoderOptions = {}) {
@@ -209,6 +211,8 @@ export class JsonDecoder implements Decoder {
   #fresh = 0;
 
   /**
+   * Makes it ready for the first frame.
+   *
    * @param limits What a peer may send.
    */
   constructor(limits: JsonDecoderLimits = DEFAULT_LIMITS) {

@@ -59,6 +59,8 @@ export class MsgpackEncoder implements Encoder {
   #nextId: number;
 
   /**
+   * Makes it ready for the first frame.
+   *
    * @param options How messages are cut.
    */
   constructor(options: MsgpackEncoderOptions = {}) {
@@ -121,6 +123,8 @@ export class MsgpackDecoder implements Decoder {
   limits: MsgpackDecoderLimits;
 
   /**
+   * Makes it ready for the first frame.
+   *
    * @param limits What a peer may send.
    */
   constructor(limits: MsgpackDecoderLimits = DEFAULT_LIMITS) {

@@ -5,7 +5,7 @@
  */
 import type { Handler, ProcedureLike } from "../protocol/api.ts";
 import { checkProcedureName, ErrorCode, type RequestMessage, RpcError } from "../protocol/mod.ts";
-import type { Client, Publisher } from "./session.ts";
+import type { Client, Publisher } from "./client.ts";
 
 /** One call, as its procedure sees it. */
 export interface Call {

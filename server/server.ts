@@ -16,13 +16,8 @@ import {
 } from "../protocol/mod.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import { Registry } from "./registry.ts";
-import {
-  type Client,
-  type ErrorContext,
-  type Publisher,
-  type PublishOptions,
-  ServerSession,
-} from "./session.ts";
+import type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
+import { ServerSession } from "./session.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
@@ -131,6 +126,8 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   #allGone: PromiseWithResolvers<void> | undefined;
 
   /**
+   * Checks the options and registers the procedures.
+   *
    * @param options How it behaves.
    * @param upgrade What {@linkcode Server.upgrade} does in this runtime.
    * @throws {TypeError} If a procedure's name or definition is bad.

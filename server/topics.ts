@@ -6,7 +6,8 @@
  */
 import { checkTopic, type Encoder, type Frame, type Wire } from "../protocol/mod.ts";
 import type { SendOptions } from "../protocol/send_queue.ts";
-import type { Client, Publisher, PublishOptions, ServerSession } from "./session.ts";
+import type { Client, Publisher, PublishOptions } from "./client.ts";
+import type { ServerSession } from "./session.ts";
 
 /** The publishing side of a server. */
 export class Topics implements Publisher {

@@ -7,7 +7,7 @@ import { connect, ConnectionClosedError, RpcError, type Session } from "@hawser/
 import type { Procedures } from "../protocol/api.ts";
 import { procedure } from "../server/registry.ts";
 import type { Server, ServerOptions } from "../server/server.ts";
-import type { Client } from "../server/session.ts";
+import type { Client } from "../server/client.ts";
 import { RemotePeer, WIRES } from "./_peer.ts";
 
 /** An adapter, as the suite uses it. */

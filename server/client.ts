@@ -1,0 +1,76 @@
+/**
+ * What procedures and publishers see of a connection, and of the server.
+ *
+ * @module
+ */
+import type { Wire } from "../protocol/mod.ts";
+
+/** A connected client, as procedures and publishers see it. */
+export interface Client {
+  /** `c` and 32 hex digits, new for every connection. */
+  readonly id: string;
+  /** The wire it speaks. */
+  readonly wire: Wire;
+  /** The HTTP request that it came with; `undefined` where the adapter has none. */
+  readonly request: Request | undefined;
+  /** Whatever the application keeps about it; gone with the connection. */
+  readonly context: Map<unknown, unknown>;
+  /** How many publications it missed because it couldn't keep up. */
+  readonly dropped: number;
+  /**
+   * Ends the connection.
+   *
+   * @param code The close code: 1000, or 3000 to 4999.
+   * @param reason At most 123 bytes of UTF-8.
+   */
+  close(code?: number, reason?: string): void;
+}
+
+/** Whom a publication goes to, and what happens if a receiver can't keep up. */
+export interface PublishOptions {
+  /** Only this client, or the one with this id. */
+  readonly to?: Client | string;
+  /** All but this client, or the one with this id. */
+  readonly except?: Client | string;
+  /**
+   * What happens at a receiver whose socket is behind. `queue`: publications
+   * wait in order, and past `limits.queueBytes` the oldest are dropped.
+   * `latest`: only the newest waits, for pictures of which an old one is
+   * worthless.
+   *
+   * @default {"queue"}
+   */
+  readonly policy?: "queue" | "latest";
+  /**
+   * What `latest` tells publications apart by, besides the topic: of each key
+   * the newest is kept.
+   *
+   * @default {""}
+   */
+  readonly key?: string;
+}
+
+/** The part of a server that procedures use. */
+export interface Publisher {
+  /** The clients that said a good hello, by id. */
+  readonly clients: ReadonlyMap<string, Client>;
+  /**
+   * Publishes a value.
+   *
+   * @param topic Dot-separated words.
+   * @param value What is published; binary anywhere in it.
+   * @param options Whom it goes to.
+   * @returns How many clients it went to.
+   * @throws {TypeError} If the topic is no such name.
+   * @throws {SerializeError} If the value can't be sent.
+   */
+  publish(topic: string, value: unknown, options?: PublishOptions): number;
+}
+
+/** Where an error came from that no caller gets to see. */
+export interface ErrorContext {
+  /** Whose connection. */
+  readonly client: Client;
+  /** Which procedure; absent if the error came from somewhere else. */
+  readonly method?: string;
+}
