@@ -264,12 +264,6 @@ export class ClientSession<S = unknown> implements Session<S> {
       return promise;
     }
     const id = `rpc:${link.clientId}:${this.#count++}`;
-    try {
-      link.send({ type: "request", id, method, args, kwargs });
-    } catch (error) {
-      reject(error);
-      return promise;
-    }
     const timer = timeout > 0
       ? setTimeout(() => {
         settle();
@@ -296,6 +290,13 @@ export class ClientSession<S = unknown> implements Session<S> {
         reject(reason);
       },
     });
+    // Last, since an answer may come before send() is back.
+    try {
+      link.send({ type: "request", id, method, args, kwargs });
+    } catch (error) {
+      settle();
+      reject(error);
+    }
     return promise;
   }
 
