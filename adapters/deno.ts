@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { serveDir } from "@std/http/file-server";
+import { defer } from "../protocol/deferred.ts";
 import type { Server, Upgrade } from "../server/server.ts";
 
 /** Where and how {@linkcode serve} listens. */
@@ -122,7 +123,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
   // Requests come percent-encoded.
   const { pathname } = new URL(path, "http://localhost");
   const fsRoot = content instanceof URL ? fileURLToPath(content) : content;
-  const ready = Promise.withResolvers<Deno.NetAddr>();
+  const ready = defer<Deno.NetAddr>();
   const http = Deno.serve({
     port,
     hostname,

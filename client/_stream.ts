@@ -1,9 +1,11 @@
+import { defer, type Deferred } from "../protocol/deferred.ts";
+
 /** Values for one reader with `for await`, of whom no more than a number wait. */
 export class BoundedStream<T> implements AsyncIterableIterator<T, void, void> {
   readonly #bound: number;
   readonly #onEnd: () => void;
   #values: T[] = [];
-  #readers: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
+  #readers: Deferred<IteratorResult<T, void>>[] = [];
   #end: { readonly error?: unknown } | undefined;
   /** How many values were dropped, oldest first, because the reader was behind. */
   dropped = 0;
@@ -44,7 +46,7 @@ export class BoundedStream<T> implements AsyncIterableIterator<T, void, void> {
       this.#values.shift();
       return Promise.resolve({ done: false, value });
     }
-    const reader = Promise.withResolvers<IteratorResult<T, void>>();
+    const reader = defer<IteratorResult<T, void>>();
     if (this.#end) this.#finish(reader);
     else this.#readers.push(reader);
     return reader.promise;
@@ -62,7 +64,7 @@ export class BoundedStream<T> implements AsyncIterableIterator<T, void, void> {
   }
 
   /** The first reader to see the end gets the error, later ones get the end. */
-  #finish(reader: PromiseWithResolvers<IteratorResult<T, void>>): void {
+  #finish(reader: Deferred<IteratorResult<T, void>>): void {
     const end = this.#end;
     if (end && "error" in end) {
       this.#end = {};

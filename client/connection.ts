@@ -26,6 +26,7 @@ import {
   TimeoutError,
   type Wire,
 } from "../protocol/mod.ts";
+import { defer } from "../protocol/deferred.ts";
 import { SendQueue } from "../protocol/send_queue.ts";
 import { ClientSession, type Link, type Session } from "./session.ts";
 
@@ -293,7 +294,7 @@ class Connection {
     const { signal } = this.#closing;
     signal.throwIfAborted();
     const socket = new ClientSocket(new WebSocket(this.#url), wire, this.#limits);
-    const answer = Promise.withResolvers<Message>();
+    const answer = defer<Message>();
     socket.onMessage = answer.resolve;
     const abort = () => answer.reject(signal.reason);
     signal.addEventListener("abort", abort);

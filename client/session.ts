@@ -14,6 +14,7 @@ import {
   TimeoutError,
   type Wire,
 } from "../protocol/mod.ts";
+import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "./_stream.ts";
 
 /** Where a session stands with its server. */
@@ -201,7 +202,7 @@ export class ClientSession<S = unknown> implements Session<S> {
   readonly #calls = new Map<string, PendingCall>();
   readonly #topics = new Map<string, Set<TopicSubscription>>();
   readonly #watchers = new Set<BoundedStream<Status>>();
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = defer<void>();
   #link: Link | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
   #clientId = "";
@@ -252,7 +253,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     options: CallOptions = {},
   ): Promise<unknown> {
     const { kwargs = {}, timeout = this.#callTimeout, signal } = options;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const { promise, resolve, reject } = defer<unknown>();
     if (signal?.aborted) {
       reject(signal.reason);
       return promise;

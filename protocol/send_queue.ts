@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defer, type Deferred } from "./deferred.ts";
 import type { Frame } from "./codec.ts";
 
 /** What a session needs of a socket; a standard `WebSocket` has it. */
@@ -73,7 +74,7 @@ export class SendQueue {
   #held = 0;
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #idle: PromiseWithResolvers<void> | undefined;
+  #idle: Deferred<void> | undefined;
 
   /**
    * @param socket Where the frames go.
@@ -132,7 +133,7 @@ export class SendQueue {
    */
   drained(): Promise<void> {
     if (this.#isEmpty() && this.#socket.bufferedAmount === 0) return Promise.resolve();
-    this.#idle ??= Promise.withResolvers();
+    this.#idle ??= defer();
     this.#schedule();
     return this.#idle.promise;
   }

@@ -14,6 +14,7 @@ import {
   resolveLimits,
   RpcError,
 } from "../protocol/mod.ts";
+import { defer, type Deferred } from "../protocol/deferred.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import { Registry } from "./registry.ts";
 import type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
@@ -122,8 +123,8 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #upgrade: Upgrade;
   #state: "open" | "closing" | "closed" = "open";
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #closed = Promise.withResolvers<void>();
-  #allGone: PromiseWithResolvers<void> | undefined;
+  readonly #closed = defer<void>();
+  #allGone: Deferred<void> | undefined;
 
   /**
    * Checks the options and registers the procedures.
@@ -282,7 +283,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     if (drain > 0 && sessions.length > 0) {
       await within(drain, Promise.all(sessions.map((session) => session.drained())));
     }
-    this.#allGone = Promise.withResolvers();
+    this.#allGone = defer();
     for (const session of this.#sessions) session.close(1001, "Server shutdown");
     if (this.#sessions.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#state = "closed";

@@ -21,6 +21,7 @@ import {
   RpcError,
   type Wire,
 } from "../protocol/mod.ts";
+import { defer, type Deferred } from "../protocol/deferred.ts";
 import { type SendOptions, SendQueue, type Socket } from "../protocol/send_queue.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
 import type { Call, Registry } from "./registry.ts";
@@ -65,7 +66,7 @@ export class ServerSession implements Client {
   #context: Map<unknown, unknown> | undefined;
   #abort: AbortController | undefined;
   #running = 0;
-  #idle: PromiseWithResolvers<void> | undefined;
+  #idle: Deferred<void> | undefined;
 
   /**
    * Starts to wait for the hello.
@@ -176,7 +177,7 @@ export class ServerSession implements Client {
    */
   async drained(): Promise<void> {
     if (this.#running > 0) {
-      this.#idle ??= Promise.withResolvers();
+      this.#idle ??= defer();
       await this.#idle.promise;
     }
     if (this.#state !== "closed") await this.#queue.drained();
