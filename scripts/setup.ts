@@ -1,6 +1,7 @@
 /**
- * Installs what the tests need and a bare machine lacks: a browser, wslink's own Python servers
- * and Node 22. Each item is looked for first, so a second run takes a moment and changes nothing.
+ * Installs what the tests need and a bare machine lacks: a browser, wslink's own Python servers,
+ * three Nodes and Bun. Each item is looked for first, so a second run takes a moment and changes
+ * nothing.
  *
  * ```sh
  * deno task setup
@@ -117,32 +118,66 @@ function pythonWslink(version: string): Item {
   };
 }
 
-/** The oldest Node that Hawser supports; the one that runs `npx` may be older. */
-const nodeVersion = "22.23.3";
+/** The Nodes that Hawser supports; the one that runs `npx` may be another. */
+const nodeVersions = ["20.20.2", "22.23.3", "24.21.0"];
 
-const node22: Item = {
-  name: `Node ${nodeVersion}`,
-  async find() {
-    const node = inCache("node22/node_modules/node/bin/node");
-    const { success, output } = await run(node, ["--version"]);
-    return success && output.trim() === `v${nodeVersion}` ? node : undefined;
-  },
-  async install() {
-    // The npm package `node` is a script that fetches the platform's one. Asking for that one
-    // right away also works where npm runs no install scripts.
-    const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
-    const platform = `node-${Deno.build.os}-${arch}`;
-    const folder = inCache("node22");
-    await Deno.mkdir(folder, { recursive: true });
-    await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true }\n');
-    await mustRun("npm", [
-      ...["install", "--prefix", folder, "--no-package-lock", "--no-audit", "--no-fund"],
-      `node@npm:${platform}@${nodeVersion}`,
-    ]);
-  },
-};
+const bunVersion = "1.4.5";
 
-const items: Item[] = [chromium, pythonWslink("1.12.4"), pythonWslink("2.5.7"), node22];
+/**
+ * A runtime from npm. Its package there is a script that fetches the platform's one; asking for that
+ * one right away also works where npm runs no install scripts.
+ */
+function fromNpm(title: string, name: string, folder: string, spec: string, says: string): Item {
+  const top = inCache(folder);
+  return {
+    name: title,
+    async find() {
+      const path = `${top}/node_modules/${name}/bin/${name}`;
+      const { success, output } = await run(path, ["--version"]);
+      return success && output.trim() === says ? path : undefined;
+    },
+    async install() {
+      await Deno.mkdir(top, { recursive: true });
+      await Deno.writeTextFile(`${top}/package.json`, '{ "private": true }\n');
+      await mustRun("npm", [
+        ...["install", "--prefix", top, "--no-package-lock", "--no-audit", "--no-fund"],
+        `${name}@npm:${spec}`,
+      ]);
+    },
+  };
+}
+
+function node(version: string): Item {
+  const platform = `${Deno.build.os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+  const folder = `node${version.split(".")[0]}`;
+  return fromNpm(
+    `Node ${version}`,
+    "node",
+    folder,
+    `node-${platform}@${version}`,
+    `v${version}`,
+  );
+}
+
+// The baseline needs no AVX2, which not every virtual machine has.
+const bunPlatform = `${Deno.build.os}-${
+  Deno.build.arch === "aarch64" ? "aarch64" : "x64-baseline"
+}`;
+const bun = fromNpm(
+  `Bun ${bunVersion}`,
+  "bun",
+  "bun",
+  `@oven/bun-${bunPlatform}@${bunVersion}`,
+  bunVersion,
+);
+
+const items: Item[] = [
+  chromium,
+  pythonWslink("1.12.4"),
+  pythonWslink("2.5.7"),
+  ...nodeVersions.map(node),
+  bun,
+];
 
 /**
  * Finds or installs everything, one line for each.
