@@ -27,7 +27,8 @@ import {
   type Wire,
 } from "../protocol/mod.ts";
 import { defer } from "../protocol/deferred.ts";
-import { SendQueue } from "../protocol/send_queue.ts";
+import { SendQueue, type Socket } from "../protocol/send_queue.ts";
+import { findWebSocket } from "./_websocket.ts";
 import { ClientSession, type Link, type Session } from "./session.ts";
 
 /** When and how often a broken connection is made again. */
@@ -111,19 +112,23 @@ export interface ConnectOptions {
   readonly WebSocket?: new (url: string | URL) => SocketLike;
 }
 
-/** What a session uses of a `WebSocket`: whatever opens a connection must have this much. */
-export type SocketLike = Pick<
-  WebSocket,
-  | "binaryType"
-  | "bufferedAmount"
-  | "close"
-  | "onclose"
-  | "onerror"
-  | "onmessage"
-  | "onopen"
-  | "readyState"
-  | "send"
->;
+/**
+ * What a session uses of a `WebSocket`: whatever opens a connection must have
+ * this much. The browser's class fits, and that of the package `ws`.
+ */
+export interface SocketLike extends Socket {
+  /** Set to `arraybuffer`, in which binary frames must then come. */
+  binaryType: string;
+  // A method's parameter may be narrower in a class that fits, a function's may not.
+  /** Called when it is open. */
+  onopen: { on(event: unknown): void }["on"] | null;
+  /** Called with each frame. */
+  onmessage: { on(event: { readonly data: string | ArrayBuffer }): void }["on"] | null;
+  /** Called once when it has ended, however. */
+  onclose: { on(event: CloseInfo): void }["on"] | null;
+  /** Called before `onclose` if it failed. */
+  onerror: { on(event: { preventDefault?(): void }): void }["on"] | null;
+}
 
 /** What a 2.x frame may have before the server says more (wslink `session.js`). */
 const FIRST_FRAME_SIZE = 512 * 1024;
@@ -290,7 +295,7 @@ class Connection {
   }
 
   async #hello(session: Owner, wire: Wire): Promise<Link> {
-    const { secret = "wslink-secret", WebSocket = globalThis.WebSocket } = this.#options;
+    const { secret = "wslink-secret", WebSocket = await findWebSocket() } = this.#options;
     const { signal } = this.#closing;
     signal.throwIfAborted();
     const socket = new ClientSocket(new WebSocket(this.#url), wire, this.#limits);
@@ -383,7 +388,8 @@ class ClientSocket {
       };
     });
     // Whatever failed, the close event follows and says as much as there is to know.
-    socket.onerror = (event) => event.preventDefault();
+    // The events of the package `ws` have no default to prevent.
+    socket.onerror = (event) => event.preventDefault?.();
   }
 
   /** Sends a request, or throws without having sent anything. */
