@@ -3,67 +3,16 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { serveDir } from "@std/http/file-server";
-import { defer } from "../protocol/deferred.ts";
 import type { Server, Upgrade } from "../server/server.ts";
+import { listen, type Listening, refuse, type ServeOptions } from "./_listen.ts";
 
-/** Where and how {@linkcode serve} listens. */
-export interface ServeOptions {
-  /**
-   * The port; 0 takes a free one.
-   *
-   * @default {8080}
-   */
-  readonly port?: number;
-  /**
-   * The interface: `0.0.0.0` for all.
-   *
-   * @default {"127.0.0.1"}
-   */
-  readonly hostname?: string;
-  /**
-   * The path of the WebSocket.
-   *
-   * @default {"/ws"}
-   */
-  readonly path?: string;
-  /** A directory whose files are served beside it, as a path or a `file:` URL. */
-  readonly content?: string | URL;
-  /** The TLS certificate chain in PEM; needs `key`. */
-  readonly cert?: string;
-  /** The TLS private key in PEM; needs `cert`. */
-  readonly key?: string;
-  /** Closes the server when aborted. */
-  readonly signal?: AbortSignal;
-}
-
-/** A listening server. */
-export interface Listening {
-  /** The address of its content, as in `http://127.0.0.1:8080/`. */
-  readonly url: string;
-  /** The address to connect to, as in `ws://127.0.0.1:8080/ws`. */
-  readonly webSocketUrl: string;
-  /** The interface. */
-  readonly hostname: string;
-  /** The port, also when 0 was asked for. */
-  readonly port: number;
-  /** Resolves when it listens no more. */
-  readonly finished: Promise<void>;
-  /** Closes the server and stops listening. */
-  close(): Promise<void>;
-  /** Closes it as well. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
+export type { Listening, ServeOptions } from "./_listen.ts";
 
 /** Answers a request with Deno's WebSocket. */
 export const upgrade: Upgrade = (request, server) => {
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    return new Response("A WebSocket is expected here", {
-      status: 426,
-      headers: { connection: "upgrade", upgrade: "websocket" },
-    });
-  }
+  const refusal = refuse(request);
+  if (refusal) return refusal;
   // The upgrade takes the request's own headers away.
   const { url, headers } = request;
   const hello = new Request(url, { headers: [...headers] });
@@ -113,50 +62,15 @@ export const upgrade: Upgrade = (request, server) => {
  * assertEquals(await session.call("math.add", [1, 2]), 3);
  * ```
  */
-export async function serve(server: Server, options: ServeOptions = {}): Promise<Listening> {
-  const { port = 8080, hostname = "127.0.0.1", path = "/ws", content, cert, key, signal } = options;
-  if (!path.startsWith("/")) throw new TypeError(`path must start with "/": received "${path}"`);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new TypeError("cert and key must be given together");
-  }
-  signal?.throwIfAborted();
-  // Requests come percent-encoded.
-  const { pathname } = new URL(path, "http://localhost");
-  const fsRoot = content instanceof URL ? fileURLToPath(content) : content;
-  const ready = defer<Deno.NetAddr>();
-  const http = Deno.serve({
-    port,
-    hostname,
-    ...(cert !== undefined && key !== undefined ? { cert, key } : {}),
-    onListen: (address) => ready.resolve(address),
-    handler: (request) => {
-      if (new URL(request.url).pathname === pathname) return server.upgrade(request);
-      if (fsRoot === undefined) return new Response("Not found", { status: 404 });
-      return serveDir(request, { fsRoot, quiet: true });
-    },
+export function serve(server: Server, options: ServeOptions = {}): Promise<Listening> {
+  return listen(server, options, serveDir, ({ port, hostname, tls }, handler) => {
+    const http = Deno.serve({ port, hostname, ...tls, onListen() {}, handler });
+    const { addr, finished } = http;
+    return {
+      hostname: addr.hostname,
+      port: addr.port,
+      finished,
+      stop: () => void http.shutdown(),
+    };
   });
-  const address = await ready.promise;
-  const host = `${
-    address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname
-  }:${address.port}`;
-  const scheme = cert === undefined ? "" : "s";
-  async function close(): Promise<void> {
-    await server.close();
-    await http.finished;
-  }
-  signal?.addEventListener("abort", close, { once: true });
-  // application.exit closes the server as well.
-  server.closed.then(() => {
-    signal?.removeEventListener("abort", close);
-    return http.shutdown();
-  });
-  return {
-    url: `http${scheme}://${host}/`,
-    webSocketUrl: `ws${scheme}://${host}${pathname}`,
-    hostname: address.hostname,
-    port: address.port,
-    finished: http.finished,
-    close,
-    [Symbol.asyncDispose]: close,
-  };
 }

@@ -91,7 +91,7 @@ export interface CloseOptions {
 /** Turns an HTTP request into a connection, as the runtime does it. */
 export type Upgrade = (
   request: Request,
-  server: Pick<Server, "accept" | "heartbeat">,
+  server: Pick<Server, "accept" | "heartbeat" | "limits">,
 ) => Response;
 
 /** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
@@ -114,6 +114,8 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly clients: ReadonlyMap<string, Client>;
   /** How often a silent client is pinged, in ms; 0 is never. */
   readonly heartbeat: number;
+  /** What a client may cost. */
+  readonly limits: Limits;
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
   readonly #sessions = new Set<ServerSession>();
@@ -158,6 +160,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     };
     this.procedures = procedures;
     this.heartbeat = heartbeat;
+    this.limits = limits;
     this.closed = this.#closed.promise;
     this.#upgrade = upgrade;
     for (const [name, definition] of Object.entries(procedures)) this.register(name, definition);
@@ -263,7 +266,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   accept(
     socket: Socket,
     request?: Request,
-  ): Pick<ServerSession, "receive" | "ended"> {
+  ): Pick<ServerSession, "receive" | "ended" | "known"> {
     return this.#accept(socket, request);
   }
 

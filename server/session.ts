@@ -95,6 +95,11 @@ export class ServerSession implements Client {
     return this.#decoder?.wire ?? "msgpack";
   }
 
+  /** Whether it has said a good hello: until then an adapter keeps little for it. */
+  get known(): boolean {
+    return this.#state === "open";
+  }
+
   /** Whatever the application keeps about the client. */
   get context(): Map<unknown, unknown> {
     return this.#context ??= new Map();
