@@ -427,8 +427,8 @@ class ClientSocket {
 
   #receive(data: string | ArrayBuffer): void {
     try {
-      const message = this.#decoder.decode(data);
-      if (message) this.onMessage(message);
+      let message = this.#decoder.decode(data);
+      for (; message; message = this.#decoder.next()) this.onMessage(message);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.error = error;

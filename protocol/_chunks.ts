@@ -15,6 +15,9 @@ export const MAX_TOTAL = 0xffffffff;
 /** Memory that one held chunk costs besides its bytes: counted, so that tiny chunks are no cheap attack. */
 const CHUNK_COST = 256;
 
+/** How many pieces may wait however small the limits are: a hello may come in a few. */
+const MIN_PIECES = 64;
+
 /**
  * How many pieces a message may be in while it has gaps: more than any order of
  * chunks of a sane size leaves, and few enough to look through for every chunk.
@@ -95,6 +98,34 @@ function readUint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 2] ?? 0) | (bytes[at + 3] ?? 0) << 8) * 0x10000 + low;
 }
 
+/**
+ * Puts neighbouring frames together, so that they travel as one: a batch (see
+ * docs/protocol.md). Frames that one encoder made one after the other lie next
+ * to each other in its slab, and are joined without a copy.
+ *
+ * @param frames Whole messages' frames, one at least. They belong to whoever
+ * holds them, so that the joined frame may not be changed either.
+ * @returns One frame of all their bytes.
+ */
+export function joinFrames(frames: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const [first] = frames;
+  if (first === undefined) throw new RangeError("There is no frame to join");
+  let size = 0;
+  let contiguous = true;
+  for (const frame of frames) {
+    contiguous &&= frame.buffer === first.buffer && frame.byteOffset === first.byteOffset + size;
+    size += frame.length;
+  }
+  if (contiguous) return new Uint8Array(first.buffer, first.byteOffset, size);
+  const joined = new Uint8Array(size);
+  let at = 0;
+  for (const frame of frames) {
+    joined.set(frame, at);
+    at += frame.length;
+  }
+  return joined;
+}
+
 /** What a connection may hold while its messages are incomplete. */
 export interface ReassemblyLimits {
   /** The largest message, and all that incomplete messages may hold together, in bytes. */
@@ -105,45 +136,73 @@ export interface ReassemblyLimits {
   readonly incompleteMessages: number;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Puts one connection's messages together. */
 export class Reassembler {
   readonly #pending = new Map<number, PartialMessage>();
+  /** Bytes that incomplete messages hold, and the pieces that they are in. */
   #held = 0;
+  #pieces = 0;
+  /** Where the last message lies that was complete: within its frame if it had only one. */
+  bytes: Uint8Array<ArrayBuffer> = NOTHING;
+  /** Where it begins. */
+  start = 0;
+  /** Where it ends; in a batch the next one's header follows. */
+  end = 0;
+
+  /** Lets go of the last message. */
+  clear(): void {
+    this.bytes = NOTHING;
+    this.start = this.end = 0;
+  }
 
   /**
-   * Takes the next frame.
+   * Takes the next frame, or what is left of one that holds several messages.
    *
-   * @returns The message that it completes: a view of the frame itself if it is the only one.
+   * @param frame The frame.
+   * @param at Where its header is.
+   * @param limits What the peer may cost.
+   * @param batched Whether another message may follow.
+   * @returns Whether it completes a message, which is then where the fields say.
    * @throws {ProtocolError} If the frame contradicts what came before or a limit.
    */
   push(
     frame: Uint8Array<ArrayBuffer>,
+    at: number,
     limits: ReassemblyLimits,
-  ): Uint8Array<ArrayBuffer> | undefined {
-    if (frame.length < HEADER_SIZE) {
+    batched: boolean,
+  ): boolean {
+    const start = at + HEADER_SIZE;
+    if (frame.length < start) {
       throw new ProtocolError(
         "malformed",
-        `A frame starts with a header of 12 bytes: received ${frame.length}`,
+        `A frame starts with a header of 12 bytes: received ${frame.length - at}`,
       );
     }
     if (frame.length > limits.frameSize) {
       throw tooLarge("A frame", frame.length, limits.frameSize);
     }
-    const id = readUint32(frame, 0);
-    const offset = readUint32(frame, 4);
-    const total = readUint32(frame, 8);
-    const content = frame.subarray(HEADER_SIZE);
+    const id = readUint32(frame, at);
+    const offset = readUint32(frame, at + 4);
+    const total = readUint32(frame, at + 8);
+    const length = frame.length - start;
     if (total > limits.messageSize) {
       throw tooLarge("A message", total, limits.messageSize);
     }
-    if (content.length === 0 || offset + content.length > total) {
-      throw badChunk(
-        `bytes ${offset} to ${offset + content.length} of a message of ${total}`,
-      );
-    }
     let message = this.#pending.get(id);
+    if (message === undefined && offset === 0 && total > 0) {
+      if (length === total || (batched && length > total)) {
+        this.bytes = frame;
+        this.start = start;
+        this.end = start + total;
+        return true;
+      }
+    }
+    if (length === 0 || offset + length > total || at > 0) {
+      throw badChunk(`bytes ${offset} to ${offset + length} of a message of ${total}`);
+    }
     if (message === undefined) {
-      if (content.length === total) return content;
       if (this.#pending.size >= limits.incompleteMessages) {
         throw new ProtocolError(
           "policy",
@@ -158,23 +217,32 @@ export class Reassembler {
         `a message of ${message.total} bytes is now said to have ${total}`,
       );
     }
-    const before = message.cost;
-    message.add(offset, content);
-    this.#held += message.cost - before;
+    this.#count(message, -1);
+    message.add(offset, frame.subarray(start));
     if (message.complete) {
       this.#pending.delete(id);
-      this.#held -= message.cost;
-      return message.bytes();
+      this.bytes = message.bytes();
+      this.start = 0;
+      this.end = total;
+      return true;
     }
-    // Bookkeeping is counted too, and may come on top of a single large message.
-    if (this.#held > limits.messageSize * 2) {
-      throw tooLarge(
-        "Incomplete messages together",
-        this.#held,
-        limits.messageSize * 2,
+    this.#count(message, 1);
+    const { messageSize } = limits;
+    if (this.#held > messageSize) {
+      throw tooLarge("Incomplete messages together", this.#held, messageSize);
+    }
+    if ((this.#pieces - MIN_PIECES) * CHUNK_COST > messageSize) {
+      throw new ProtocolError(
+        "too-large",
+        `Incomplete messages are in ${this.#pieces} pieces, too many for at most ${messageSize} bytes`,
       );
     }
-    return undefined;
+    return false;
+  }
+
+  #count(message: PartialMessage, sign: 1 | -1): void {
+    this.#held += sign * message.held;
+    this.#pieces += sign * message.pieces;
   }
 }
 
@@ -196,10 +264,14 @@ class PartialMessage {
     this.total = total;
   }
 
-  /** What it holds, in bytes. */
-  get cost(): number {
-    const chunks = this.#parts.length + this.#ranges.length;
-    return (this.#bytes ? this.total : this.#received) + chunks * CHUNK_COST;
+  /** The bytes that it holds. */
+  get held(): number {
+    return this.#bytes ? this.total : this.#received;
+  }
+
+  /** What must be kept in mind besides them. */
+  get pieces(): number {
+    return this.#parts.length + this.#ranges.length;
   }
 
   get complete(): boolean {
@@ -225,8 +297,8 @@ class PartialMessage {
     }
   }
 
-  bytes(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#bytes;
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes ?? NOTHING;
   }
 
   /** Enters a range, and refuses one that overlaps: counting bytes would take a repeated chunk for a missing one. */

@@ -5,7 +5,7 @@
  * declared length of a container never allocates more than the bytes that came.
  */
 import { ProtocolError } from "./errors.ts";
-import { asBytes, fitsInt64, isPlainObject, Unsendable } from "./_values.ts";
+import { asBytes, fitsInt64, isPlainObject, tooManyValues, Unsendable } from "./_values.ts";
 
 /** Binary from this size on is not copied into the scratch buffer but kept aside for the frames. */
 const ASIDE = 2048;
@@ -272,33 +272,51 @@ function headWidth(length: number): 1 | 2 | 3 | 5 {
   return length < 32 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
 }
 
+/** What one message may cost its reader. */
+export interface ReadLimits {
+  /** How deep values may be nested. */
+  readonly depth: number;
+  /** How many values there may be: elements of lists, keys and values of maps. */
+  readonly values: number;
+}
+
 /**
- * Reads the one value that the bytes hold. Binary values are views of them.
+ * Reads the one value that a part of the bytes holds. Binary values are views of them.
  *
- * @throws {ProtocolError} `malformed` if they hold no value, more than one, or one nested deeper than `maxDepth`.
+ * @throws {ProtocolError} `malformed` if they hold no value, more than one, or
+ * one nested too deep; `too-large` if it is made of too many.
  */
 export function readMsgpack(
   bytes: Uint8Array<ArrayBuffer>,
-  maxDepth: number,
+  start: number,
+  end: number,
+  limits: ReadLimits,
 ): unknown {
-  const reader = new Reader(bytes);
-  const value = reader.value(maxDepth);
-  reader.finish();
-  return value;
+  return new Reader(bytes, start, end, limits).whole();
 }
 
 class Reader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  #at = 0;
+  readonly #end: number;
+  readonly #limits: ReadLimits;
+  #at: number;
+  /** How many more values there may be. */
+  #values: number;
   #lazyView: DataView | undefined;
 
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, start: number, end: number, limits: ReadLimits) {
     this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+    this.#limits = limits;
+    this.#values = limits.values;
   }
 
-  finish(): void {
-    const rest = this.#bytes.length - this.#at;
+  whole(): unknown {
+    const value = this.value(this.#limits.depth);
+    const rest = this.#end - this.#at;
     if (rest > 0) throw malformed(`${rest} bytes after the value`);
+    return value;
   }
 
   value(depth: number): unknown {
@@ -389,13 +407,19 @@ class Reader {
     return map;
   }
 
-  /** Each element takes a byte at least, so a declared length is checked before anything is made for it. */
+  /**
+   * Each element takes a byte at least, so a declared length is checked before
+   * anything is made for it. And what is made takes far more than a byte:
+   * therefore the limit on all of them.
+   */
   #open(elements: number, depth: number): void {
     if (depth === 0) throw malformed("nested too deep");
-    const rest = this.#bytes.length - this.#at;
+    const rest = this.#end - this.#at;
     if (elements > rest) {
       throw malformed(`${elements} values declared, ${rest} bytes left`);
     }
+    this.#values -= elements;
+    if (this.#values < 0) throw tooManyValues(this.#limits.values);
   }
 
   /** Python may use numbers as keys; in JavaScript they are strings. */
@@ -455,20 +479,16 @@ class Reader {
   #skip(length: number): number {
     const start = this.#at;
     const end = start + length;
-    if (end > this.#bytes.length) {
-      throw malformed(
-        `${length} bytes expected, ${this.#bytes.length - start} left`,
-      );
+    if (end > this.#end) {
+      throw malformed(`${length} bytes expected, ${this.#end - start} left`);
     }
     this.#at = end;
     return start;
   }
 
   #uint8(): number {
-    const byte = this.#bytes[this.#at];
-    if (byte === undefined) throw malformed("the message ends within a value");
-    this.#at++;
-    return byte;
+    if (this.#at >= this.#end) throw malformed("the message ends within a value");
+    return this.#bytes[this.#at++] ?? 0;
   }
 
   #uint16(): number {

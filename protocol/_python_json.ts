@@ -3,6 +3,7 @@
  * `NaN`, `Infinity` and `-Infinity`, and integers of any length.
  */
 import { ProtocolError } from "./errors.ts";
+import { tooManyValues } from "./_values.ts";
 
 /** 16 digits are the fewest that a double may not hold; as a fraction's digits they are no concern. */
 const LONG_INTEGER = /(?:^|[[:,\s-])[1-9]\d{15}/;
@@ -19,9 +20,13 @@ const MAX_DIGITS = 4300;
 /**
  * Parses JSON.
  *
- * @throws {ProtocolError} `malformed` if it is none.
+ * @param text The text.
+ * @param maxValues How many values it may be made of: list elements, keys, and values.
+ * @throws {ProtocolError} `malformed` if it is none, `too-large` if it has more values.
  */
-export function parsePythonJson(text: string): unknown {
+export function parsePythonJson(text: string, maxValues = Infinity): unknown {
+  // A value has a character, and another one that ends it: only a long text can have too many.
+  if (text.length > maxValues * 2) checkValues(text, maxValues);
   if (!LONG_INTEGER.test(text)) {
     try {
       return JSON.parse(text);
@@ -34,31 +39,82 @@ export function parsePythonJson(text: string): unknown {
 }
 
 /**
+ * Counts values before they are made: what begins a list or map, or ends a
+ * value that another follows, outside of strings.
+ */
+function checkValues(text: string, maxValues: number): void {
+  let values = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = endOfString(text, i);
+    else if (code === 0x2c || code === 0x3a || code === 0x5b || code === 0x7b) {
+      if (++values > maxValues) throw tooManyValues(maxValues);
+    }
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Where the string ends that begins with the quote at `start`: at its other quote, or at the text's end. */
+function endOfString(text: string, start: number): number {
+  for (let end = start;;) {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return text.length;
+    // A quote behind an odd number of backslashes is the string's.
+    let before = end;
+    while (text.charCodeAt(before - 1) === BACKSLASH) before--;
+    if ((end - before) % 2 === 0) return end;
+  }
+}
+
+/**
  * Replaces each token by a string with a mark, lets the engine parse that, and
  * puts the values in their places.
  */
 function parseMarked(text: string): unknown {
   // Nobody can have guessed it, escaped or not. (randomUUID is missing on pages without TLS.)
   const mark = crypto.getRandomValues(new Uint32Array(4)).join();
-  const marked = text.split('"');
-  // Pieces between quotes are alternately outside and inside of a string; an escaped quote changes nothing.
-  let inside = false;
-  for (let i = 0; i < marked.length; i++) {
-    const piece = marked[i] ?? "";
-    if (!inside) {
-      marked[i] = piece.replaceAll(TOKEN, (token) => `"${mark}${token}"`);
-      inside = true;
-    } else inside = /(?:^|[^\\])(?:\\\\)*\\$/.test(piece);
+  const token = new RegExp(TOKEN);
+  let marked = "";
+  let copied = 0;
+  let quote = text.indexOf('"');
+  for (let match = token.exec(text); match; match = token.exec(text)) {
+    // Skip the strings before it: it may be in the last of them.
+    let end = -1;
+    while (quote >= 0 && quote < match.index) {
+      end = endOfString(text, quote);
+      quote = text.indexOf('"', end + 1);
+    }
+    if (end > match.index) token.lastIndex = end;
+    else {
+      marked += `${text.slice(copied, match.index)}"${mark}${match[0]}"`;
+      copied = token.lastIndex;
+    }
   }
   try {
-    return JSON.parse(marked.join('"'), (_, value: unknown) => {
-      return typeof value === "string" && value.startsWith(mark)
-        ? unmark(value.slice(mark.length))
-        : value;
-    });
+    return unmarkAll(JSON.parse(marked + text.slice(copied)), mark);
   } catch (cause) {
     throw malformed(cause);
   }
+}
+
+/** Walks the value itself: the engine's own walk, with a function for it, takes several times the memory. */
+function unmarkAll(value: unknown, mark: string): unknown {
+  if (typeof value === "string") {
+    return value.startsWith(mark) ? unmark(value.slice(mark.length)) : value;
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = unmarkAll(value[i], mark);
+  } else if (typeof value === "object" && value !== null) {
+    for (const key of Object.keys(value)) {
+      const child: unknown = Reflect.get(value, key);
+      const unmarked = unmarkAll(child, mark);
+      // Only what changes is written: `__proto__` is an own property here, but assigning would miss it.
+      if (unmarked !== child) Object.defineProperty(value, key, { value: unmarked });
+    }
+  }
+  return value;
 }
 
 function unmark(token: string): number | bigint {

@@ -10,7 +10,7 @@
  * | `Date` | as wslink's own clients send it: a timestamp (2.x), an ISO string (1.x) |
  * | anything else | refused with a {@linkcode SerializeError} |
  */
-import { SerializeError } from "./errors.ts";
+import { ProtocolError, SerializeError } from "./errors.ts";
 
 const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;
@@ -36,6 +36,11 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
     // A plain object of another realm (an iframe, node:vm) has a root prototype of its own.
     (Object.getPrototypeOf(prototype) === null &&
       Object.hasOwn(prototype, "isPrototypeOf"));
+}
+
+/** The same limit on both wires. */
+export function tooManyValues(limit: number): ProtocolError {
+  return new ProtocolError("too-large", `A message has more than ${limit} values`);
 }
 
 /** What an encoder throws where it stands; the path is looked up afterwards, so that the fast path keeps none. */

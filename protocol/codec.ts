@@ -31,7 +31,15 @@ export interface Encoder {
   encode(message: OutgoingMessage): Frame[];
 }
 
-/** Puts messages together from one connection's frames. */
+/**
+ * Puts messages together from one connection's frames. A frame may hold several
+ * where both sides agreed on it, so read all of them:
+ *
+ * ```ts ignore
+ * let message = decoder.decode(frame);
+ * for (; message; message = decoder.next()) handle(message);
+ * ```
+ */
 export interface Decoder {
   /** The wire it reads. */
   readonly wire: Wire;
@@ -40,12 +48,19 @@ export interface Decoder {
    * frame's buffer, which belongs to the decoder from here on.
    *
    * @param frame The frame, as the socket delivered it.
-   * @returns The message that the frame completes, or `undefined`.
+   * @returns The message that the frame completes, the first one of a batch, or `undefined`.
    * @throws {ProtocolError} If the wire doesn't allow the frame; the connection can't go on.
    */
   decode(
     frame: string | ArrayBuffer | Uint8Array<ArrayBuffer>,
   ): Message | undefined;
+  /**
+   * Reads on in the frame that was decoded last.
+   *
+   * @returns The next message of a batch, or `undefined` if that was all.
+   * @throws {ProtocolError} If the rest of the batch is bad; the connection can't go on.
+   */
+  next(): Message | undefined;
 }
 
 /**
@@ -53,7 +68,7 @@ export interface Decoder {
  * gives the reason for each number.
  */
 export interface Limits {
-  /** The largest message, put together. */
+  /** The largest message, put together, and all that incomplete messages may hold together. */
   readonly messageSize: number;
   /** The largest 2.x frame, header included; a server announces it as `maxMsgSize`. */
   readonly frameSize: number;
@@ -69,6 +84,8 @@ export interface Limits {
   readonly attachments: number;
   /** How deep values may be nested. */
   readonly depth: number;
+  /** How many values a message may be made of: elements of lists, keys and values of maps. */
+  readonly values: number;
   /** How many calls of one connection may run at a time. */
   readonly callsInFlight: number;
   /** How many bytes may wait for a connection's socket; what happens then is the queue's policy. */
@@ -95,6 +112,10 @@ export const DEFAULT_LIMITS: Limits = {
   attachments: 1024,
   // More than any known scene, less than what makes Python's msgpack give up (1024).
   depth: 256,
+  // A list of a million numbers fits twice. A value of one byte takes up to 135
+  // bytes of memory (an empty list in a list), so that this, not the message's
+  // size, bounds the memory: 270 MB at worst. Large data travels as binary.
+  values: 2_000_000,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,
   // The largest message fits; frames published to many are shared, so what

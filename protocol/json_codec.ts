@@ -193,7 +193,7 @@ function number(value: number): string {
 /** The limits that a {@linkcode JsonDecoder} keeps. */
 export type JsonDecoderLimits = Pick<
   Limits,
-  "messageSize" | "attachments" | "depth"
+  "messageSize" | "attachments" | "depth" | "values"
 >;
 
 /** Decodes one connection's frames of the wire of wslink 1.x. */
@@ -242,7 +242,7 @@ export class JsonDecoder implements Decoder {
       );
       return undefined;
     }
-    const value = parsePythonJson(frame);
+    const value = parsePythonJson(frame, this.limits.values);
     if (
       isMap(value) && value.id === undefined &&
       value.method === ATTACHMENT_METHOD
@@ -254,6 +254,13 @@ export class JsonDecoder implements Decoder {
     this.#fresh = 0;
     return parseMessage(this.#waiting.size > 0 ? this.#fill(value) : value);
   }
+
+  /**
+   * A 1.x frame never holds more than one message.
+   *
+   * @returns Nothing.
+   */
+  next(): undefined {}
 
   #announce(keys: unknown): void {
     if (!Array.isArray(keys)) {

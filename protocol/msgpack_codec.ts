@@ -111,7 +111,7 @@ export class MsgpackEncoder implements Encoder {
 /** The limits that a {@linkcode MsgpackDecoder} keeps. */
 export type MsgpackDecoderLimits = Pick<
   Limits,
-  "messageSize" | "frameSize" | "incompleteMessages" | "depth"
+  "messageSize" | "frameSize" | "incompleteMessages" | "depth" | "values"
 >;
 
 /** Decodes one connection's frames of the wire of wslink 2.x. */
@@ -121,6 +121,11 @@ export class MsgpackDecoder implements Decoder {
   readonly #chunks = new Reassembler();
   /** The limits in force; a server raises them after a good hello. */
   limits: MsgpackDecoderLimits;
+  /**
+   * Whether a frame may hold several complete messages, each with a header of
+   * its own: Hawser's peers agree on it in the hello, wslink's never do it.
+   */
+  batched = false;
 
   /**
    * Makes it ready for the first frame.
@@ -136,7 +141,7 @@ export class MsgpackDecoder implements Decoder {
    * frame, or of the buffer that its chunks were put together in.
    *
    * @param frame The frame, as the socket delivered it.
-   * @returns The message that the frame completes, or `undefined`.
+   * @returns The message that the frame completes, the first one of a batch, or `undefined`.
    * @throws {ProtocolError} If the wire doesn't allow the frame.
    */
   decode(
@@ -148,10 +153,27 @@ export class MsgpackDecoder implements Decoder {
         "The msgpack wire has binary frames: received text",
       );
     }
-    const bytes = this.#chunks.push(
-      frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame,
-      this.limits,
-    );
-    return bytes && parseMessage(readMsgpack(bytes, this.limits.depth));
+    return this.#take(frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame, 0);
+  }
+
+  /**
+   * Reads on in the frame that was decoded last.
+   *
+   * @returns The next message of a batch, or `undefined` if that was all.
+   * @throws {ProtocolError} If the rest of the batch is bad.
+   */
+  next(): Message | undefined {
+    const { bytes, end } = this.#chunks;
+    return end < bytes.length ? this.#take(bytes, end) : undefined;
+  }
+
+  #take(frame: Uint8Array<ArrayBuffer>, at: number): Message | undefined {
+    const chunks = this.#chunks;
+    // Whatever happens, the frame is not read again from here, and an idle connection holds none.
+    chunks.clear();
+    if (!chunks.push(frame, at, this.limits, this.batched)) return undefined;
+    const { bytes, start, end } = chunks;
+    if (end === bytes.length) chunks.clear();
+    return parseMessage(readMsgpack(bytes, start, end, this.limits));
   }
 }

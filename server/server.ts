@@ -157,6 +157,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       frameSize: Math.min(limits.helloSize + 12, limits.frameSize),
       incompleteMessages: 4,
       attachments: 4,
+      values: Math.min(limits.values, 256),
     };
     this.procedures = procedures;
     this.heartbeat = heartbeat;

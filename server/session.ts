@@ -119,8 +119,9 @@ export class ServerSession implements Client {
     if (this.#state === "closed") return;
     if (this.#checking) return this.#defer(data);
     try {
-      const message = this.#decoderFor(data).decode(data);
-      if (message) this.#handle(message);
+      const decoder = this.#decoderFor(data);
+      let message = decoder.decode(data);
+      for (; message; message = decoder.next()) this.#handle(message);
     } catch (error) {
       if (error instanceof ProtocolError) this.close(error.closeCode, error.message);
       else {
@@ -204,6 +205,8 @@ export class ServerSession implements Client {
   }
 
   #handle(message: Message): void {
+    // A batch may go on behind the message that ended the connection.
+    if (this.#state === "closed") return;
     switch (message.type) {
       case "request":
         if (message.id.startsWith("system:")) this.#system(message);

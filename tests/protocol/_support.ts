@@ -48,8 +48,8 @@ export function recorded(peer: string): { name: string; frames: Frame[] }[] {
 export function feed(decoder: Decoder, frames: Iterable<Frame>): Message[] {
   const messages: Message[] = [];
   for (const frame of frames) {
-    const message = decoder.decode(frame);
-    if (message) messages.push(message);
+    let message = decoder.decode(frame);
+    for (; message; message = decoder.next()) messages.push(message);
   }
   return messages;
 }

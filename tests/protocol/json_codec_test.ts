@@ -284,7 +284,7 @@ Deno.test("JsonDecoder fills __proto__ and other odd keys without touching a pro
   assertStrictEquals(Object.getPrototypeOf(message.result), Object.prototype);
 });
 
-const LIMITS = { ...DEFAULT_LIMITS, messageSize: 1000, attachments: 3, depth: 4 };
+const LIMITS = { ...DEFAULT_LIMITS, messageSize: 1000, attachments: 3, depth: 4, values: 20 };
 
 const many = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => `wslink_bin${from + i}`);
@@ -342,7 +342,22 @@ const REFUSED: [name: string, frames: Frame[], code: ProtocolErrorCode][] = [
     "too-large",
   ],
   ["values nested too deep", [text("[[[[]]]]")], "malformed"],
-  ["values nested much too deep", ["[".repeat(999)], "malformed"],
+  ["values nested much too deep", ["[".repeat(20) + " ".repeat(900)], "malformed"],
+  // Values: the message's own map has 6 of 20.
+  ["too many elements", [text(`[${Array(15).fill("null")}]`)], "too-large"],
+  ["too many numbers", [text(`[${"1,".repeat(14)}1]`)], "too-large"],
+  [
+    "too many elements behind a text",
+    [text(`["\\\\\\"\\\\",${Array(14).fill("null")}]`)],
+    "too-large",
+  ],
+  [
+    "too many keys and values",
+    [text(`{${Array.from({ length: 8 }, (_, i) => `"k${i}":0`)}}`)],
+    "too-large",
+  ],
+  ["too many empty lists", [text(`[${Array(8).fill("[]")}]`)], "too-large"],
+  ["too many lists in lists", ["[".repeat(999)], "too-large"],
 ];
 
 Deno.test("JsonDecoder refuses what the wire doesn't allow", () => {
@@ -365,6 +380,10 @@ Deno.test("JsonDecoder allows as much as its limits say", () => {
   ];
   assertEquals(feed(new JsonDecoder(LIMITS), frames).length, 1);
   assertEquals(feed(new JsonDecoder(LIMITS), [text("[[[1]]]")]).length, 1);
+  assertEquals(feed(new JsonDecoder(LIMITS), [text(`[${Array(14).fill("null")}]`)]).length, 1);
+  // What stands in a text is no value.
+  const odd = text(JSON.stringify(`,:[{${'\\",'.repeat(50)}\\`));
+  assertEquals(feed(new JsonDecoder(LIMITS), [odd]).length, 1);
   const long = text(`"${"x".repeat(1000 - text('""').length)}"`);
   assertEquals(long.length, 1000);
   assertEquals(feed(new JsonDecoder(LIMITS), [long]).length, 1);
@@ -414,6 +433,10 @@ Deno.test("JsonDecoder makes room for a message's own attachments", () => {
 
 Deno.test("JsonDecoder keeps its limits as they are raised", () => {
   const decoder = new JsonDecoder(LIMITS);
+  assertEquals(feed(new JsonDecoder(LIMITS), [text(`[${Array(14).fill("null")}]`)]).length, 1);
+  // What stands in a text is no value.
+  const odd = text(JSON.stringify(`,:[{${'\\",'.repeat(50)}\\`));
+  assertEquals(feed(new JsonDecoder(LIMITS), [odd]).length, 1);
   const long = text(`"${"x".repeat(1000)}"`);
   assertThrows(() => decoder.decode(long), ProtocolError);
   decoder.limits = DEFAULT_LIMITS;

@@ -9,6 +9,7 @@ import {
   ProtocolError,
   type ProtocolErrorCode,
 } from "../../protocol/mod.ts";
+import { joinFrames } from "../../protocol/_chunks.ts";
 import { bytes, chunk, feed, Random, recorded } from "./_support.ts";
 
 /** The map of a result up to its value: wslink "1.0", id "rpc:c1:0", result. */
@@ -379,7 +380,7 @@ Deno.test("binary is a view of the frame if the message is one chunk, else of on
   assertEquals(composed.result, bytes("010203"));
 });
 
-const LIMITS = { messageSize: 1000, frameSize: 500, incompleteMessages: 3, depth: 6 };
+const LIMITS = { messageSize: 1000, frameSize: 500, incompleteMessages: 3, depth: 6, values: 46 };
 
 const content = parts(frameOf("d920" + "61".repeat(32))).content;
 const total = content.length;
@@ -457,7 +458,7 @@ const REFUSED: [
   [
     "too many scattered bytes",
     Array.from(
-      { length: 4 },
+      { length: 34 },
       (_, i) => chunk(1, 2 * i, 1000, "c0"),
     ),
     "too-large",
@@ -514,6 +515,14 @@ const REFUSED: [
   ["maps too deep", [frameOf("81a0".repeat(5) + "80")], "malformed"],
   ["lists much too deep", [frameOf("91".repeat(400))], "malformed"],
   ["keys too deep", [frameOf("81".repeat(400))], "malformed"],
+  // Values: the message's own map has 6 of 46.
+  ["too many elements", [frameOf("dc0029" + "c0".repeat(41))], "too-large"],
+  ["too many elements in all", [
+    frameOf("92" + ("dc0014" + "c0".repeat(20)).repeat(2)),
+  ], "too-large"],
+  ["too many keys and values", [frameOf("de0015" + "a0c0".repeat(21))], "too-large"],
+  ["too many empty lists", [frameOf("dc0029" + "90".repeat(41))], "too-large"],
+  ["too many empty maps", [frameOf("dc0029" + "80".repeat(41))], "too-large"],
 ];
 
 Deno.test("MsgpackDecoder refuses what the wire doesn't allow", () => {
@@ -557,6 +566,22 @@ Deno.test("MsgpackDecoder allows as much as its limits say", () => {
   assertEquals(feed(new MsgpackDecoder(LIMITS), [...heads, ...tails]), [1, 2, 3].map(result));
 
   assertEquals(new MsgpackDecoder(LIMITS).decode(frameOf("9191919190")), result([[[[[]]]]]));
+
+  const nulls = Array(40).fill(null);
+  assertEquals(
+    new MsgpackDecoder(LIMITS).decode(frameOf("dc0028" + "c0".repeat(40))),
+    result(nulls),
+  );
+});
+
+Deno.test("MsgpackDecoder reads a million numbers and ten thousand keys by default", () => {
+  const numbers = Array.from({ length: 1e6 }, (_, i) => i % 100);
+  const keys = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`key${i}`, i]));
+  for (const value of [numbers, keys]) {
+    const [message] = feed(new MsgpackDecoder(), new MsgpackEncoder().encode(result(value)));
+    assert(message?.type === "result");
+    assertEquals(message.result, value);
+  }
 });
 
 Deno.test("MsgpackDecoder keeps its limits as they are raised", () => {
@@ -603,7 +628,7 @@ Deno.test("what a decoder allocates is a small multiple of what has come", () =>
   const limits = { ...DEFAULT_LIMITS, messageSize: 1 << 30 };
   const size = 64 * 1024 * 1024;
   const before = Deno.memoryUsage().external;
-  const decoders = Array.from({ length: 40 }, () => new MsgpackDecoder(limits));
+  const decoders = Array.from({ length: 34 }, () => new MsgpackDecoder(limits));
   for (const decoder of decoders) {
     // A sixty-fourth of the message: its own bytes wait, and nothing is made for the rest.
     assertEquals(decoder.decode(chunk(1, 0, size, new Uint8Array(size / 64))), undefined);
@@ -645,4 +670,121 @@ Deno.test("an incomplete message is held no longer than it is incomplete", () =>
     const frames = new MsgpackEncoder({ frameSize: 1000 }).encode(result(blob));
     assertEquals(feed(decoder, frames.toReversed()), [result(blob)]);
   }
+});
+
+/** Three messages back to back, each with its header. */
+const BATCH = "01000000 00000000 20000000" + RESULT.replaceAll(" ", "") + "01" +
+  "02000000 00000000 22000000" + RESULT.replaceAll(" ", "") + "c401ff" +
+  "03000000 00000000 20000000" + RESULT.replaceAll(" ", "") + "c3";
+
+function batchedDecoder(limits = DEFAULT_LIMITS): MsgpackDecoder {
+  const decoder = new MsgpackDecoder(limits);
+  decoder.batched = true;
+  return decoder;
+}
+
+Deno.test("a frame may hold several whole messages where it was agreed on", () => {
+  const messages = [result(1), result(bytes("ff")), result(true)];
+  const decoder = batchedDecoder();
+  for (let i = 0; i < 2; i++) {
+    const batch = bytes(BATCH);
+    assertEquals(decoder.decode(batch), messages[0]);
+    const second = decoder.next();
+    assertEquals(second, messages[1]);
+    assert(second?.type === "result" && second.result instanceof Uint8Array);
+    assertStrictEquals(second.result.buffer, batch.buffer, "binary is a view of the batch");
+    assertEquals(decoder.next(), messages[2]);
+    assertEquals(decoder.next(), undefined);
+    assertEquals(decoder.next(), undefined);
+  }
+  // What is no batch is read as before, chunks too.
+  const frames = new MsgpackEncoder({ frameSize: 20 }).encode(result([1, 2, 3]));
+  assertEquals(feed(decoder, [...frames, bytes(BATCH)]), [result([1, 2, 3]), ...messages]);
+  assertEquals(feed(decoder, [frameOf("c0"), bytes(BATCH).subarray(0, 44)]), [
+    result(null),
+    result(1),
+  ]);
+});
+
+Deno.test("a batch that is not read to its end is forgotten with the next frame", () => {
+  const decoder = batchedDecoder();
+  assertEquals(decoder.decode(bytes(BATCH)), result(1));
+  assertEquals(decoder.decode(frameOf("c0")), result(null));
+  assertEquals(decoder.next(), undefined);
+  assertEquals(decoder.decode(bytes(BATCH)), result(1));
+  assertEquals(decoder.decode(chunk(9, 0, 40, new Uint8Array(10))), undefined);
+  assertEquals(decoder.next(), undefined);
+});
+
+Deno.test("nobody sends a batch unasked", () => {
+  const error = assertThrows(() => new MsgpackDecoder().decode(bytes(BATCH)), ProtocolError);
+  assertEquals(error.code, "bad-chunk");
+});
+
+Deno.test("one bad message in a batch is one ProtocolError, behind the good ones", () => {
+  const good = bytes(BATCH);
+  const bad: [name: string, tail: Uint8Array, code: ProtocolErrorCode][] = [
+    ...Array.from({ length: 11 }, (_, i): typeof bad[number] => [
+      `a header of ${i + 1} bytes`,
+      good.subarray(0, i + 1),
+      "malformed",
+    ]),
+    ["a header without content", chunk(4, 0, 1, ""), "bad-chunk"],
+    ["no content", chunk(4, 0, 0, ""), "bad-chunk"],
+    ["no content, and more behind it", chunk(4, 0, 0, good), "bad-chunk"],
+    ["a message that isn't whole", chunk(4, 0, total, content.subarray(1)), "bad-chunk"],
+    ["a message's end", chunk(4, 1, total, content.subarray(1)), "bad-chunk"],
+    ["a message's middle", chunk(4, 1, total, content.subarray(2)), "bad-chunk"],
+    ["a message of 4 GiB", chunk(4, 0, 0xffffffff, content), "too-large"],
+    ["a message under an id that is in use", chunk(99, 0, total, content), "bad-chunk"],
+    ["a value too many", chunk(4, 0, total + 1, new Uint8Array([...content, 0])), "malformed"],
+    ["no map", chunk(4, 0, 1, "c0"), "bad-message"],
+    ["a text that reaches into what follows", chunk(4, 0, 2, bytes("a3 61 6161")), "malformed"],
+  ];
+  for (const [name, tail, code] of bad) {
+    const decoder = batchedDecoder();
+    decoder.decode(chunk(99, 0, 1000, new Uint8Array(10)));
+    const frame = new Uint8Array([...good, ...tail]);
+    let messages = 0;
+    const error = assertThrows(
+      () => {
+        for (let message = decoder.decode(frame); message; message = decoder.next()) messages++;
+      },
+      ProtocolError,
+      "",
+      name,
+    );
+    assertEquals([messages, error.code], [3, code], `${name}: ${error.message}`);
+  }
+});
+
+Deno.test("a batch keeps the limits of a frame, and each message those of its own", () => {
+  const frame = frameOf("c0");
+  const many = (count: number) => joinFrames(Array(count).fill(frame));
+  const fits = Math.floor(LIMITS.frameSize / frame.length);
+  assertEquals(feed(batchedDecoder({ ...DEFAULT_LIMITS, ...LIMITS }), [many(fits)]).length, fits);
+  const error = assertThrows(
+    () => batchedDecoder({ ...DEFAULT_LIMITS, ...LIMITS }).decode(many(fits + 1)),
+    ProtocolError,
+  );
+  assertEquals(error.code, "too-large");
+});
+
+Deno.test("joinFrames() copies only frames that don't lie next to each other", () => {
+  const encoder = new MsgpackEncoder();
+  const frames = [1, 2, 3].map((value) => encoder.encode(result(value))[0] ?? bytes(""));
+  const [first, second, third] = frames;
+  assert(first && second && third);
+  const joined = joinFrames(frames);
+  assertStrictEquals(joined.buffer, first.buffer);
+  assertEquals(joined, new Uint8Array(frames.flatMap((frame) => [...frame])));
+  assertEquals(feed(batchedDecoder(), [joined.slice()]), [1, 2, 3].map(result));
+
+  for (const apart of [[first, third], [second, first], [first, second.slice()]]) {
+    const copy = joinFrames(apart);
+    assertEquals(copy, new Uint8Array(apart.flatMap((frame) => [...frame])));
+    assert(copy.buffer !== first.buffer);
+  }
+  assertEquals(joinFrames([first]), first);
+  assertThrows(() => joinFrames([]), RangeError);
 });

@@ -31,6 +31,7 @@ export const LIBRARIES: readonly Library[] = [
       import { withPath } from "${ROOT}/protocol/_values.ts";
       import { Chunker } from "${ROOT}/protocol/_chunks.ts";
       const DEPTH = 256;
+      const LIMITS = { depth: DEPTH, values: 2_000_000 };
       const writer = new MsgpackWriter(DEPTH);
       const chunker = new Chunker();
       export function encode(value) {
@@ -44,7 +45,7 @@ export const LIBRARIES: readonly Library[] = [
         writer.clear();
         return bytes;
       }
-      export const decode = (bytes) => readMsgpack(bytes, DEPTH);
+      export const decode = (bytes) => readMsgpack(bytes, 0, bytes.length, LIMITS);
       export function frames(value, size) {
         withPath(value, DEPTH, () => writer.write(value));
         const frames = chunker.split(writer.pieces(), writer.size, 1, size);
