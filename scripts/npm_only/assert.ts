@@ -40,12 +40,14 @@ export function assertFalse<T>(expr: T, msg?: string): asserts expr is T & (fals
 
 /** Asserts that two values are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  deepStrictEqual(actual, expected, msg);
+  if (msg === undefined) deepStrictEqual(actual, expected);
+  else deepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are not deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  notDeepStrictEqual(actual, expected, msg);
+  if (msg === undefined) notDeepStrictEqual(actual, expected);
+  else notDeepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are the same, as `Object.is` sees it. */
@@ -54,12 +56,14 @@ export function assertStrictEquals<T>(
   expected: T,
   msg?: string,
 ): asserts actual is T {
-  strictEqual(actual, expected, msg);
+  if (msg === undefined) strictEqual(actual, expected);
+  else strictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are not the same, as `Object.is` sees it. */
 export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void {
-  notStrictEqual(actual, expected, msg);
+  if (msg === undefined) notStrictEqual(actual, expected);
+  else notStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two numbers differ by no more than the tolerance. */
@@ -119,12 +123,14 @@ export function assertArrayIncludes<T>(
 
 /** Asserts that a text matches a pattern. */
 export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
-  match(actual, expected, msg);
+  if (msg === undefined) match(actual, expected);
+  else match(actual, expected, msg);
 }
 
 /** Asserts that a text does not match a pattern. */
 export function assertNotMatch(actual: string, expected: RegExp, msg?: string): void {
-  doesNotMatch(actual, expected, msg);
+  if (msg === undefined) doesNotMatch(actual, expected);
+  else doesNotMatch(actual, expected, msg);
 }
 
 /** Asserts that one value is greater than another. */
