@@ -16,7 +16,7 @@ import { type Module, readModules } from "./_modules.ts";
 const layers = [
   ["protocol"],
   ["client", "server"],
-  ["adapters"],
+  ["adapters", "compat"],
   ["(entry points)"],
   ["examples"],
   ["scripts"],
