@@ -50,12 +50,11 @@ export type {
   ProcedureResult,
   Procedures,
 } from "./protocol/api.ts";
+export { DEFAULT_LIMITS, type Limits, type Wire } from "./protocol/codec.ts";
 export {
   type CloseInfo,
   ConnectionClosedError,
-  DEFAULT_LIMITS,
   ErrorCode,
-  type Limits,
   ProtocolError,
   type ProtocolErrorCode,
   QueueFullError,
@@ -63,5 +62,4 @@ export {
   type RpcErrorObject,
   SerializeError,
   TimeoutError,
-  type Wire,
-} from "./protocol/mod.ts";
+} from "./protocol/errors.ts";

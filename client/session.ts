@@ -5,15 +5,14 @@
  * @module
  */
 import type { ProcedureArgs, ProcedureName, ProcedureResult } from "../protocol/api.ts";
+import type { Wire } from "../protocol/codec.ts";
 import {
   type CloseInfo,
   ConnectionClosedError,
-  type Message,
-  type RequestMessage,
   RpcError,
   TimeoutError,
-  type Wire,
-} from "../protocol/mod.ts";
+} from "../protocol/errors.ts";
+import type { Message, RequestMessage } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "./_stream.ts";
 

@@ -21,7 +21,10 @@ export interface Encoder {
   /** The wire it writes. */
   readonly wire: Wire;
   /**
-   * Encodes one message.
+   * Encodes one message. It is copied into the frames, so the caller may change
+   * its buffers as soon as this returns. The frames are nobody's to change or
+   * transfer: they may go to many receivers, and small ones are views of a
+   * buffer that other frames lie in too (and that a kept one keeps, 32 KiB).
    *
    * @param message The message.
    * @returns Its frames, to be sent in this order with nothing of the same

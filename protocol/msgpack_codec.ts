@@ -55,13 +55,14 @@ export class MsgpackEncoder implements Encoder {
   readonly #depth: number;
   readonly #writer: MsgpackWriter;
   readonly #chunker = new Chunker();
-  #frameSize: number;
+  #frameSize = 0;
   #nextId: number;
 
   /**
    * Makes it ready for the first frame.
    *
    * @param options How messages are cut.
+   * @throws {RangeError} If a frame could hold no content.
    */
   constructor(options: MsgpackEncoderOptions = {}) {
     const {
@@ -69,18 +70,25 @@ export class MsgpackEncoder implements Encoder {
       depth = DEFAULT_LIMITS.depth,
     } = options;
     this.#depth = depth;
-    this.#frameSize = Math.max(frameSize, HEADER_SIZE + 1);
+    this.frameSize = frameSize;
     this.#writer = new MsgpackWriter(depth);
     this.#nextId = options.firstId ?? Math.floor(Math.random() * MAX_TOTAL);
   }
 
-  /** The largest frame, header included, in bytes. A client learns it from the server's hello. */
+  /**
+   * The largest frame, header included, in bytes. A client learns it from the server's hello.
+   *
+   * @throws {RangeError} If it leaves no room for content.
+   */
   get frameSize(): number {
     return this.#frameSize;
   }
 
   set frameSize(size: number) {
-    this.#frameSize = Math.max(size, HEADER_SIZE + 1);
+    if (!(size > HEADER_SIZE)) {
+      throw new RangeError(`frameSize must be more than 12 bytes: received ${size}`);
+    }
+    this.#frameSize = Math.floor(size);
   }
 
   /**

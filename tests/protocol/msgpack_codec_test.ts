@@ -328,6 +328,15 @@ Deno.test("a frame has the size that the encoder is told, from the next message 
   }
 });
 
+Deno.test("a frame that could hold no content is a RangeError", () => {
+  for (const frameSize of [NaN, -1, 0, 12]) {
+    assertThrows(() => new MsgpackEncoder({ frameSize }), RangeError, `received ${frameSize}`);
+    const encoder = new MsgpackEncoder();
+    assertThrows(() => encoder.frameSize = frameSize, RangeError, "frameSize");
+  }
+  assertEquals(new MsgpackEncoder({ frameSize: 20.9 }).frameSize, 20);
+});
+
 Deno.test("chunks of many messages may be interleaved in any way", () => {
   const random = new Random(3);
   for (let round = 0; round < 50; round++) {
