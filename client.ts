@@ -32,15 +32,18 @@ export {
   type SocketLike,
 } from "./client/connection.ts";
 export type {
-  CallOptions,
-  CallRest,
+  ClientCall,
   Session,
   Status,
   SubscribeOptions,
   SubscribeStreamOptions,
   Subscription,
 } from "./client/session.ts";
+export type { CallContext } from "./session/procedure.ts";
+export type { CallOptions } from "./session/outgoing.ts";
 export type {
+  CallName,
+  CallRest,
   Delivered,
   Handler,
   ProcedureArgs,
@@ -49,6 +52,11 @@ export type {
   ProcedureOf,
   ProcedureResult,
   Procedures,
+  RemoteStream,
+  Sent,
+  StreamItem,
+  StreamName,
+  StreamResult,
 } from "./protocol/api.ts";
 export { DEFAULT_LIMITS, type Limits, type Wire } from "./protocol/codec.ts";
 export {

@@ -5,6 +5,7 @@
  * @module
  */
 // Not from protocol/mod.ts: what a page loads to connect has no 1.x codec in it (see #hello).
+import type { Procedures } from "../protocol/api.ts";
 import {
   type Decoder,
   type Encoder,
@@ -20,12 +21,13 @@ import {
   RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
+import { announce, type Feature, FEATURES, readAgreement } from "../protocol/features.ts";
 import {
   HELLO_ID,
   HELLO_METHOD,
   isMap,
   type Message,
-  type RequestMessage,
+  type OutgoingMessage,
 } from "../protocol/messages.ts";
 import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
 import { defer } from "../protocol/deferred.ts";
@@ -98,6 +100,20 @@ export interface ConnectOptions {
   readonly reconnect?: false | ReconnectOptions;
   /** What the server may cost, where it differs from `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
+  /**
+   * What the server may call on this client, by name; a server that has no
+   * extensions, as wslink's, calls nothing.
+   *
+   * @default {{}}
+   */
+  readonly procedures?: Procedures;
+  /**
+   * Whether to offer Hawser's extensions to the server. Without them a session
+   * does what wslink's does, with Hawser's servers too.
+   *
+   * @default {true}
+   */
+  readonly extensions?: boolean;
   /** Gives up connecting; an open session is ended with `close()`. */
   readonly signal?: AbortSignal;
   /**
@@ -180,6 +196,8 @@ export async function connect<S = unknown>(
   const connection = new Connection(url, options);
   const session = new ClientSession<S>({
     callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
+    callsInFlight: resolveLimits(options.limits).callsInFlight,
+    procedures: options.procedures ?? {},
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
   });
@@ -304,7 +322,12 @@ class Connection {
   }
 
   async #hello(session: Owner, wire: Wire): Promise<Link> {
-    const { secret = "wslink-secret", WebSocket = await findWebSocket() } = this.#options;
+    const {
+      secret = "wslink-secret",
+      WebSocket = await findWebSocket(),
+      extensions = true,
+    } = this.#options;
+    const features = extensions ? FEATURES : [];
     const { signal } = this.#closing;
     // Most never need the 1.x codec, so bundlers put it aside. It is there before
     // the socket is, since frames don't wait.
@@ -334,15 +357,15 @@ class Connection {
           type: "request",
           id: HELLO_ID,
           method: HELLO_METHOD,
-          args: [{ secret }],
+          args: [features.length > 0 ? { secret, hawser: announce(features) } : { secret }],
           kwargs: {},
         });
       };
-      const clientId = socket.welcome(await answer.promise);
+      const welcome = socket.welcome(await answer.promise, features);
       this.#learnt = wire;
       this.#socket = socket;
       socket.onMessage = (message) => session.receive(message);
-      return { clientId, wire, send: (message) => socket.send(message) };
+      return { ...welcome, wire, send: (message) => socket.send(message) };
     } catch (error) {
       socket.close(1000, "");
       throw error;
@@ -411,20 +434,25 @@ class ClientSocket {
     socket.onerror = (event) => event.preventDefault?.();
   }
 
-  /** Sends a request, or throws without having sent anything. */
-  send(message: RequestMessage): void {
+  /** Sends a message, or throws without having sent anything. */
+  send(message: OutgoingMessage): void {
     const { queueBytes } = this.#limits;
     const waiting = this.#queue.held + this.#socket.bufferedAmount;
     if (waiting > queueBytes) {
       throw new QueueFullError(
-        `Call of ${message.method} was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
+        `${
+          message.type === "request" ? `Call of ${message.method}` : "An answer"
+        } was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
       );
     }
     this.#queue.send(this.#encoder.encode(message));
   }
 
-  /** Reads the hello's answer, and returns the client id. */
-  welcome(answer: Message): string {
+  /** Reads the hello's answer. */
+  welcome(
+    answer: Message,
+    features: readonly Feature[],
+  ): Pick<Link, "clientId" | "features"> {
     if (answer.type === "error" && answer.id === HELLO_ID) {
       const { code, message, data } = answer.error;
       throw new RpcError(code, message, data);
@@ -433,12 +461,12 @@ class ClientSocket {
     if (!isMap(result) || typeof result.clientID !== "string") {
       throw new ProtocolError("bad-message", "The hello's answer has no client id");
     }
-    const { clientID, maxMsgSize } = result;
+    const { clientID, maxMsgSize, hawser } = result;
     const encoder = this.#encoder;
     if (encoder instanceof MsgpackEncoder && typeof maxMsgSize === "number" && maxMsgSize > 0) {
       encoder.frameSize = Math.max(MIN_FRAME_SIZE, Math.min(maxMsgSize, MAX_FRAME_SIZE));
     }
-    return clientID;
+    return { clientId: clientID, features: readAgreement(hawser, features) };
   }
 
   close(code: number, reason: string): void {

@@ -4,17 +4,30 @@
  *
  * @module
  */
-import type { ProcedureArgs, ProcedureName, ProcedureResult } from "../protocol/api.ts";
+import type {
+  CallName,
+  CallRest,
+  ProcedureArgs,
+  ProcedureName,
+  ProcedureResult,
+  Procedures,
+  RemoteStream,
+  StreamItem,
+  StreamName,
+  StreamResult,
+} from "../protocol/api.ts";
 import type { Wire } from "../protocol/codec.ts";
-import {
-  type CloseInfo,
-  ConnectionClosedError,
-  RpcError,
-  TimeoutError,
-} from "../protocol/errors.ts";
-import type { Message, RequestMessage } from "../protocol/messages.ts";
+import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
+import type { Feature } from "../protocol/features.ts";
+import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import { IncomingCall } from "../session/incoming.ts";
+import type { CallOptions } from "../session/outgoing.ts";
+import { Peer } from "../session/peer.ts";
+import type { CallContext } from "../session/procedure.ts";
+import { Registry } from "../session/registry.ts";
+import { StreamReader } from "../session/streams.ts";
 import { defer } from "../protocol/deferred.ts";
-import { BoundedStream } from "./_stream.ts";
+import { BoundedStream } from "../session/bounded_stream.ts";
 
 /** Where a session stands with its server. */
 export type Status =
@@ -49,20 +62,6 @@ export type Status =
     readonly error?: Error;
   };
 
-/** How one call is made. */
-export interface CallOptions {
-  /** Arguments by name, for procedures that take them. */
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-  /**
-   * How long to wait for the answer, in ms; 0 is for ever.
-   *
-   * @default {ConnectOptions.callTimeout}
-   */
-  readonly timeout?: number;
-  /** Gives the call up; it rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
 /** How a subscription ends. */
 export interface SubscribeOptions {
   /** Ends the subscription when aborted. */
@@ -95,11 +94,6 @@ export interface Subscription<T> extends AsyncIterable<T, void, void> {
   [Symbol.dispose](): void;
 }
 
-/** The parameters of a typed call behind the name: arguments may be left out only if all are optional. */
-export type CallRest<Args extends readonly unknown[]> = [] extends Args
-  ? [args?: Readonly<Args>, options?: CallOptions]
-  : [args: Readonly<Args>, options?: CallOptions];
-
 /**
  * A session with a server, made by `connect()`. With a server's type as `S`
  * names, arguments and results are checked; without, every name may be called.
@@ -122,9 +116,9 @@ export interface Session<S = unknown> {
    * `TimeoutError`, `ConnectionClosedError`, `SerializeError`,
    * `QueueFullError`, or the signal's reason.
    */
-  call<M extends ProcedureName<S>>(
+  call<M extends CallName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>>
+    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
   ): Promise<ProcedureResult<S, M>>;
   /**
    * Calls a procedure of a server whose type is unknown.
@@ -139,6 +133,31 @@ export interface Session<S = unknown> {
     args?: readonly unknown[],
     options?: CallOptions,
   ): Promise<T>;
+  /**
+   * Calls a procedure whose result is a stream, of a server whose type is known.
+   *
+   * @param method Its name.
+   * @param rest Its arguments, and how the call is made; `timeout` is until the stream begins.
+   * @returns The items. Reading them fails as a call does; against a wslink
+   * server there are none, and what the procedure returns is at the end.
+   */
+  stream<M extends StreamName<S>>(
+    method: M,
+    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+  ): RemoteStream<StreamItem<S, M>, StreamResult<S, M>>;
+  /**
+   * Calls a procedure whose result is a stream, of a server whose type is unknown.
+   *
+   * @param method Its name.
+   * @param args Its positional arguments.
+   * @param options How the call is made.
+   * @returns The items; reading them fails as the typed form does.
+   */
+  stream<T = unknown, R = unknown>(
+    method: [ProcedureName<S>] extends [never] ? string : never,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): RemoteStream<T, R>;
   /**
    * Subscribes to a topic, to be read with `for await`.
    *
@@ -184,41 +203,50 @@ const STATUS_BUFFER = 64;
 export interface Link {
   readonly clientId: string;
   readonly wire: Wire;
-  /** Sends a request, or throws without having sent anything. */
-  send(message: RequestMessage): void;
+  /** What was agreed on with the server. */
+  readonly features: ReadonlySet<Feature>;
+  /** Sends a message, or throws without having sent anything. */
+  send(message: OutgoingMessage, order?: string): void;
 }
 
-interface PendingCall {
-  resolve(result: unknown): void;
-  reject(reason: unknown): void;
+/** One call of the server's, as a procedure of this client's sees it. */
+export type ClientCall = CallContext;
+
+/** What `connect()` gives a session. */
+export interface ClientSessionOptions {
+  /** How long a call waits that doesn't say, in ms; 0 is for ever. */
+  readonly callTimeout: number;
+  /** How many of the server's calls may run at a time. */
+  readonly callsInFlight: number;
+  /** What the server may call. */
+  readonly procedures: Procedures;
+  /** Called with what an application's callback throws. */
+  readonly onError: (error: unknown) => void;
+  /** Ends the connection. */
+  readonly close: () => Promise<void>;
 }
 
 /** The session behind the public interface. */
 export class ClientSession<S = unknown> implements Session<S> {
-  readonly #callTimeout: number;
-  readonly #onError: (error: unknown) => void;
-  readonly #close: () => Promise<void>;
-  readonly #calls = new Map<string, PendingCall>();
+  readonly #options: ClientSessionOptions;
+  readonly #registry = new Registry<IncomingCall>();
   readonly #topics = new Map<string, Set<TopicSubscription>>();
   readonly #watchers = new Set<BoundedStream<Status>>();
   readonly #ended = defer<void>();
-  #link: Link | undefined;
+  #peer: Peer<IncomingCall> | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
   #clientId = "";
   #wire: Wire = "msgpack";
-  #count = 0;
 
   /**
-   * @param options How long calls wait, who is told of errors in callbacks, and how the connection is ended.
+   * @param options How the session behaves.
+   * @throws {TypeError} If a procedure's name or definition is bad.
    */
-  constructor(options: {
-    readonly callTimeout: number;
-    readonly onError: (error: unknown) => void;
-    readonly close: () => Promise<void>;
-  }) {
-    this.#callTimeout = options.callTimeout;
-    this.#onError = options.onError;
-    this.#close = options.close;
+  constructor(options: ClientSessionOptions) {
+    this.#options = options;
+    for (const [name, definition] of Object.entries(options.procedures)) {
+      this.#registry.register(name, definition);
+    }
   }
 
   get clientId(): string {
@@ -237,9 +265,9 @@ export class ClientSession<S = unknown> implements Session<S> {
     return this.#ended.promise;
   }
 
-  call<M extends ProcedureName<S>>(
+  call<M extends CallName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>>
+    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
   ): Promise<ProcedureResult<S, M>>;
   call<T = unknown>(
     method: [ProcedureName<S>] extends [never] ? string : never,
@@ -251,53 +279,32 @@ export class ClientSession<S = unknown> implements Session<S> {
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
-    const { kwargs = {}, timeout = this.#callTimeout, signal } = options;
-    const { promise, resolve, reject } = defer<unknown>();
-    if (signal?.aborted) {
-      reject(signal.reason);
-      return promise;
-    }
-    const link = this.#link;
-    if (link === undefined) {
-      const what = `Call of ${method} was not sent: the session is ${this.#status.state}`;
-      reject(new ConnectionClosedError(what, { code: 1006, reason: "", sent: false }));
-      return promise;
-    }
-    const id = `rpc:${link.clientId}:${this.#count++}`;
-    const timer = timeout > 0
-      ? setTimeout(() => {
-        settle();
-        reject(new TimeoutError(`${method} was not answered within ${timeout} ms`));
-      }, timeout)
-      : undefined;
-    const onAbort = () => {
-      settle();
-      reject(signal?.reason);
-    };
-    const settle = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      this.#calls.delete(id);
-    };
-    signal?.addEventListener("abort", onAbort);
-    this.#calls.set(id, {
-      resolve(result) {
-        settle();
-        resolve(result);
-      },
-      reject(reason) {
-        settle();
-        reject(reason);
-      },
-    });
-    // Last, since an answer may come before send() is back.
-    try {
-      link.send({ type: "request", id, method, args, kwargs });
-    } catch (error) {
-      settle();
-      reject(error);
-    }
-    return promise;
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#peer === undefined) return Promise.reject(this.#notSent(method));
+    return this.#peer.call(method, args, options);
+  }
+
+  stream<M extends StreamName<S>>(
+    method: M,
+    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+  ): RemoteStream<StreamItem<S, M>, StreamResult<S, M>>;
+  stream<T = unknown, R = unknown>(
+    method: [ProcedureName<S>] extends [never] ? string : never,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): RemoteStream<T, R>;
+  stream(
+    method: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): RemoteStream<unknown, unknown> {
+    if (this.#peer !== undefined) return this.#peer.stream(method, args, options);
+    return StreamReader.failed(this.#notSent(method));
+  }
+
+  #notSent(method: string): ConnectionClosedError {
+    const what = `Call of ${method} was not sent: the session is ${this.#status.state}`;
+    return new ConnectionClosedError(what, { code: 1006, reason: "", sent: false });
   }
 
   subscribe<T = unknown>(topic: string, options?: SubscribeStreamOptions): Subscription<T>;
@@ -349,7 +356,7 @@ export class ClientSession<S = unknown> implements Session<S> {
 
   close(): Promise<void> {
     this.end();
-    return this.#close();
+    return this.#options.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -362,7 +369,18 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param link The connection.
    */
   attach(link: Link): void {
-    this.#link = link;
+    this.#peer = new Peer<IncomingCall>({
+      prefix: link.clientId,
+      callTimeout: this.#options.callTimeout,
+      callsInFlight: this.#options.callsInFlight,
+      registry: this.#registry,
+      exposeErrors: false,
+      open: (request, notify) => new IncomingCall(request, notify),
+      report: (error) => this.#options.onError(error),
+      send: (message, order) => link.send(message, order),
+      system: () => undefined,
+    });
+    this.#peer.features = link.features;
     this.#clientId = link.clientId;
     this.#wire = link.wire;
     this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire });
@@ -374,15 +392,9 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param close How it ended.
    */
   detach(close: CloseInfo): void {
-    this.#link = undefined;
-    for (const call of [...this.#calls.values()]) {
-      call.reject(
-        new ConnectionClosedError("The connection closed before the answer came", {
-          ...close,
-          sent: true,
-        }),
-      );
-    }
+    const peer = this.#peer;
+    this.#peer = undefined;
+    peer?.end(close);
   }
 
   /**
@@ -419,28 +431,16 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param message What the codec read.
    */
   receive(message: Message): void {
-    switch (message.type) {
-      case "result":
-        // An answer that nobody waits for any more was given up before.
-        this.#calls.get(message.id)?.resolve(message.result);
-        break;
-      case "error": {
-        const { code, message: text, data } = message.error;
-        this.#calls.get(message.id)?.reject(new RpcError(code, text, data));
-        break;
+    if (message.type !== "publication") {
+      this.#peer?.receive(message);
+      return;
+    }
+    for (const subscription of [...this.#topics.get(message.topic) ?? []]) {
+      try {
+        subscription.push(message.result);
+      } catch (error) {
+        this.#options.onError(error);
       }
-      case "publication":
-        for (const subscription of [...this.#topics.get(message.topic) ?? []]) {
-          try {
-            subscription.push(message.result);
-          } catch (error) {
-            this.#onError(error);
-          }
-        }
-        break;
-      default:
-        // A wslink server asks its clients nothing.
-        break;
     }
   }
 }

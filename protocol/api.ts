@@ -29,17 +29,61 @@ export type ProcedureOf<S, M> = S extends { readonly procedures: infer P }
   : never
   : never;
 
-/** The arguments that a procedure takes from its caller. */
-export type ProcedureArgs<S, M> = ProcedureOf<S, M> extends
-  { readonly handler: (call: never, ...args: infer A) => unknown } ? A
-  : ProcedureOf<S, M> extends (...args: infer A) => unknown ? A
+/** What a procedure returns, before it travels. */
+type Returned<S, M> = ProcedureOf<S, M> extends
+  { readonly handler: (call: never, ...args: never[]) => infer R } ? Awaited<R>
+  : ProcedureOf<S, M> extends (...args: never[]) => infer R ? Awaited<R>
   : never;
 
-/** What a procedure's caller receives. */
-export type ProcedureResult<S, M> = ProcedureOf<S, M> extends
-  { readonly handler: (call: never, ...args: never[]) => infer R } ? Delivered<Awaited<R>>
-  : ProcedureOf<S, M> extends (...args: never[]) => infer R ? Delivered<Awaited<R>>
+/** The arguments that a procedure takes from its caller. */
+export type ProcedureArgs<S, M> = ProcedureOf<S, M> extends
+  { readonly handler: (call: never, ...args: infer A) => unknown } ? Sent<A>
+  : ProcedureOf<S, M> extends (...args: infer A) => unknown ? Sent<A>
   : never;
+
+/** What a caller may pass: where the procedure reads a stream, any kind of stream. */
+export type Sent<A> = {
+  [I in keyof A]: A[I] extends AsyncIterable<infer T> ? AsyncIterable<T> | ReadableStream<T> : A[I];
+};
+
+/** What a procedure's caller receives. */
+export type ProcedureResult<S, M> = Delivered<Returned<S, M>>;
+
+/** The names of a server type's procedures whose result is a stream. */
+export type StreamName<S> = {
+  // A procedure that never returns is no stream, though `never` extends everything.
+  [M in ProcedureName<S>]: [Returned<S, M>] extends [never] ? never
+    : [Returned<S, M>] extends [AsyncIterable<unknown> | ReadableStream] ? M
+    : never;
+}[ProcedureName<S>];
+
+/** The names of a server type's procedures whose result is one value. */
+export type CallName<S> = Exclude<ProcedureName<S>, StreamName<S>>;
+
+/** What the items are of a procedure whose result is a stream. */
+export type StreamItem<S, M> = Returned<S, M> extends ReadableStream<infer T> ? Delivered<T>
+  : Returned<S, M> extends AsyncIterable<infer T> ? Delivered<T>
+  : never;
+
+/** What a procedure whose result is a stream returns after its last item. */
+export type StreamResult<S, M> = Returned<S, M> extends AsyncIterator<unknown, infer R, never>
+  ? Delivered<Awaited<R>>
+  : null;
+
+/**
+ * A stream of items that another process makes while they are read: what isn't
+ * read isn't made. Ending the loop early ends the procedure. Awaited instead of
+ * read, it gives what the procedure returns after its last item.
+ */
+export interface RemoteStream<T, R = null>
+  extends AsyncIterableIterator<T, R, void>, PromiseLike<R> {
+  /** Ends it early: the procedure is told to stop. */
+  cancel(): void;
+}
+
+/** The parameters of a typed call behind the name: arguments may be left out only if all are optional. */
+export type CallRest<Args, Options> = [] extends Args ? [args?: Readonly<Args>, options?: Options]
+  : [args: Readonly<Args>, options?: Options];
 
 /**
  * What a value has become on the other side: every kind of binary is a

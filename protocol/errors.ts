@@ -8,8 +8,8 @@
 
 /**
  * The error codes that travel on the wire, as wslink numbers them
- * (wslink `protocol.py`, after JSON-RPC 2.0 section 5.1), and Hawser's own
- * three: `invalidRequest`, `invalidArguments` and `tooManyCalls`.
+ * (wslink `protocol.py`, after JSON-RPC 2.0 section 5.1), and Hawser's own:
+ * `invalidRequest`, `invalidArguments`, `tooManyCalls` and `streamRefused`.
  *
  * @example Tell an unknown method from other failures
  * ```ts
@@ -35,6 +35,8 @@ export const ErrorCode = {
   unserializable: -32002,
   /** The connection has as many calls running as its limit allows. */
   tooManyCalls: -32003,
+  /** The result is a stream, and the caller didn't ask for one or can't read any. */
+  streamRefused: -32004,
 } as const;
 
 /** What an {@linkcode RpcError} is on the wire: the `error` field of a reply. */
@@ -88,6 +90,16 @@ export class RpcError extends Error {
     super(message, options);
     this.code = code;
     this.data = data;
+  }
+
+  /**
+   * Reads the `error` field of a reply.
+   *
+   * @param error The wire's form.
+   * @returns The error.
+   */
+  static fromWire({ code, message, data }: RpcErrorObject): RpcError {
+    return new RpcError(code, message, data);
   }
 
   /**

@@ -18,6 +18,22 @@ export interface RequestMessage {
   readonly args: readonly unknown[];
   /** Arguments by name. */
   readonly kwargs: Readonly<Record<string, unknown>>;
+  /** What only a Hawser peer says and reads: the field `hawser` of the message. */
+  readonly meta?: RequestMeta;
+}
+
+/** What a Hawser peer says about a call besides its arguments, once the feature is agreed on. */
+export interface RequestMeta {
+  /** The caller stops waiting after this, in ms. */
+  readonly timeout?: number;
+  /** The caller reads progress. */
+  readonly progress?: boolean;
+  /** The caller takes a stream as result. */
+  readonly stream?: boolean;
+  /** Which of `args` are streams that the caller will send; `null` stands in their places. */
+  readonly streams?: readonly number[];
+  /** The W3C `traceparent` of the caller's span. */
+  readonly traceparent?: string;
 }
 
 /** The good end of a call. */
@@ -28,6 +44,8 @@ export interface ResultMessage {
   readonly id: string;
   /** What the procedure returned. */
   readonly result: unknown;
+  /** Instead of a result, a stream of items begins; only if the request asked for one. */
+  readonly stream?: boolean;
 }
 
 /** The bad end of a call. */
@@ -48,6 +66,11 @@ export interface PublicationMessage {
   readonly topic: string;
   /** The published value. */
   readonly result: unknown;
+  /**
+   * The selection that it belongs to, as the answer to a subscription named it: the `n` of the id.
+   * 0, as wslink's servers always send it, is the whole topic.
+   */
+  readonly selection?: number;
 }
 
 /** A message with an id that is nothing else: its sender can be told so. */
@@ -78,6 +101,9 @@ export const HELLO_METHOD = "wslink.hello";
 
 /** Long enough for any client id or topic; an id is echoed, so it is bounded. */
 const MAX_ID_LENGTH = 1024;
+
+/** A `traceparent` of version 00 has 55 characters; later versions may add to it (W3C Trace Context). */
+const MAX_TRACEPARENT = 256;
 
 const COMPONENT = /^[a-z][a-z0-9_]*$/;
 
@@ -181,14 +207,15 @@ export function parseMessage(value: unknown): Message {
         reason: `method is ${kindOf(method)}, not a string`,
       };
     }
-    const { args, kwargs } = value;
-    return {
+    const { args, kwargs, hawser } = value;
+    const request = {
       type: "request",
       id,
       method,
       args: Array.isArray(args) ? args : [],
       kwargs: isMap(kwargs) ? kwargs : {},
-    };
+    } as const;
+    return isMap(hawser) ? { ...request, meta: parseMeta(hawser) } : request;
   }
   const { error } = value;
   if (error !== undefined && error !== null) {
@@ -198,7 +225,9 @@ export function parseMessage(value: unknown): Message {
   if (id.startsWith("publish:")) {
     const end = id.lastIndexOf(":");
     if (end > 8) {
-      return { type: "publication", topic: id.slice(8, end), result };
+      const selection = Number(id.slice(end + 1));
+      const publication = { type: "publication", topic: id.slice(8, end), result } as const;
+      return selection > 0 ? { ...publication, selection } : publication;
     }
     return {
       type: "invalid",
@@ -213,10 +242,33 @@ export function parseMessage(value: unknown): Message {
       reason: "there is no method, no result and no error",
     };
   }
-  return { type: "result", id, result };
+  const { hawser } = value;
+  return isMap(hawser) && hawser.stream === true
+    ? { type: "result", id, result, stream: true }
+    : { type: "result", id, result };
 }
 
-function parseError(error: unknown): RpcErrorObject {
+/** What is not of its type counts as absent, as in wslink's own fields. */
+function parseMeta(meta: Record<string, unknown>): RequestMeta {
+  const { timeout, progress, stream, streams, traceparent } = meta;
+  return {
+    ...(typeof timeout === "number" && timeout > 0 ? { timeout } : {}),
+    ...(progress === true ? { progress } : {}),
+    ...(stream === true ? { stream } : {}),
+    ...(Array.isArray(streams) ? { streams: streams.filter(Number.isInteger) } : {}),
+    ...(typeof traceparent === "string" && traceparent.length <= MAX_TRACEPARENT
+      ? { traceparent }
+      : {}),
+  };
+}
+
+/**
+ * Reads the error of a reply or of a stream.
+ *
+ * @param error What came off the wire.
+ * @returns The error; one without code and message is its `data`.
+ */
+export function parseError(error: unknown): RpcErrorObject {
   if (
     isMap(error) && typeof error.code === "number" &&
     typeof error.message === "string"
@@ -241,18 +293,23 @@ function parseError(error: unknown): RpcErrorObject {
 export function toWire(message: OutgoingMessage): Record<string, unknown> {
   switch (message.type) {
     case "request": {
-      const { id, method, args, kwargs } = message;
-      return { wslink: "1.0", id, method, args, kwargs };
+      const { id, method, args, kwargs, meta } = message;
+      return meta === undefined
+        ? { wslink: "1.0", id, method, args, kwargs }
+        : { wslink: "1.0", id, method, args, kwargs, hawser: meta };
     }
-    case "result":
-      return { wslink: "1.0", id: message.id, result: message.result ?? null };
+    case "result": {
+      const { id, result, stream } = message;
+      return stream === true
+        ? { wslink: "1.0", id, result: result ?? null, hawser: { stream } }
+        : { wslink: "1.0", id, result: result ?? null };
+    }
     case "error":
       return { wslink: "1.0", id: message.id, error: message.error };
     case "publication":
-      // wslink's Python server counts nothing either: n is always 0.
       return {
         wslink: "1.0",
-        id: `publish:${message.topic}:0`,
+        id: `publish:${message.topic}:${message.selection ?? 0}`,
         result: message.result ?? null,
       };
   }

@@ -44,6 +44,7 @@ export {
   SerializeError,
   TimeoutError,
 } from "./errors.ts";
+export { type Agreement, announce, type Feature, FEATURES, readAgreement } from "./features.ts";
 export {
   JsonDecoder,
   type JsonDecoderLimits,
@@ -60,9 +61,11 @@ export {
   isMap,
   type Message,
   type OutgoingMessage,
+  parseError,
   parseMessage,
   type PublicationMessage,
   type RequestMessage,
+  type RequestMeta,
   type ResultMessage,
   toWire,
 } from "./messages.ts";

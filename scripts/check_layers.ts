@@ -15,6 +15,7 @@ import { type Module, readModules } from "./_modules.ts";
 /** From the bottom up; folders in one row never import each other. */
 const layers = [
   ["protocol"],
+  ["session"],
   ["client", "server"],
   ["adapters", "compat"],
   ["(entry points)"],

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Wire } from "../protocol/mod.ts";
+import type { Feature, Wire } from "../protocol/mod.ts";
+import type { CallOptions } from "../session/outgoing.ts";
 
 /** A connected client, as procedures and publishers see it. */
 export interface Client {
@@ -17,6 +18,22 @@ export interface Client {
   readonly context: Map<unknown, unknown>;
   /** How many publications it missed because it couldn't keep up. */
   readonly dropped: number;
+  /** What was agreed on beyond wslink; empty for wslink's own clients. */
+  readonly features: ReadonlySet<Feature>;
+  /**
+   * Calls a procedure that the client registered.
+   *
+   * @param method Its name.
+   * @param args Its positional arguments.
+   * @param options How the call is made.
+   * @returns What it returns. It rejects as a client's calls do, and with -32601
+   * for a client that takes no calls, as wslink's.
+   */
+  call<T = unknown>(
+    method: string,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<T>;
   /**
    * Ends the connection.
    *

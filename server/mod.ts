@@ -4,11 +4,12 @@
  *
  * @module
  */
-export type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
+export type { Handler, ProcedureLike, Procedures, RemoteStream } from "../protocol/api.ts";
 export {
   type CloseInfo,
   DEFAULT_LIMITS,
   ErrorCode,
+  type Feature,
   type Limits,
   ProtocolError,
   type ProtocolErrorCode,
@@ -20,6 +21,8 @@ export {
 export type { SendOptions, Socket } from "../protocol/send_queue.ts";
 export type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
 export type { CreateServer } from "./create.ts";
-export { type Call, type Procedure, procedure, type ProcedureOptions } from "./registry.ts";
+export { type Call, type Procedure, procedure } from "./procedure.ts";
+export type { CallOptions } from "../session/outgoing.ts";
+export type { CallContext, DefineProcedure, ProcedureOptions } from "../session/procedure.ts";
 export { type CloseOptions, Server, type ServerOptions, type Upgrade } from "./server.ts";
 export type { ServerSession } from "./session.ts";

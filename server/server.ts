@@ -8,6 +8,7 @@ import type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
 import {
   type CloseInfo,
   ErrorCode,
+  FEATURES,
   JsonEncoder,
   type Limits,
   MsgpackEncoder,
@@ -16,7 +17,8 @@ import {
 } from "../protocol/mod.ts";
 import { defer, type Deferred } from "../protocol/deferred.ts";
 import type { Socket } from "../protocol/send_queue.ts";
-import { Registry } from "./registry.ts";
+import type { IncomingCall } from "../session/incoming.ts";
+import { Registry } from "../session/registry.ts";
 import type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
 import { ServerSession } from "./session.ts";
 import { Topics } from "./topics.ts";
@@ -65,6 +67,13 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    * @default {false}
    */
   readonly allowExit?: boolean;
+  /**
+   * Whether clients may use Hawser's extensions. Without them every client is
+   * treated as one of wslink's.
+   *
+   * @default {true}
+   */
+  readonly extensions?: boolean;
   /** Called after a client's good hello. */
   readonly onConnect?: (client: Client) => void;
   /** Called when a client that had said a good hello has gone. */
@@ -97,6 +106,9 @@ export type Upgrade = (
 /** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
 const CLOSE_TIME = 1000;
 
+/** How long a call of a client's procedure waits that doesn't say, in ms; the same as a client's own calls. */
+const CALL_TIMEOUT = 300_000;
+
 /** How long `application.exit.later` waits when its caller doesn't say, in s (wslink `websocket.py`). */
 const EXIT_LATER = 60;
 
@@ -119,7 +131,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
   readonly #sessions = new Set<ServerSession>();
-  readonly #registry = new Registry();
+  readonly #registry = new Registry<IncomingCall>();
   readonly #topics: Topics;
   readonly #accept: (socket: Socket, request?: Request) => ServerSession;
   readonly #upgrade: Upgrade;
@@ -143,6 +155,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       heartbeat = 30_000,
       exposeErrors = false,
       allowExit = false,
+      extensions = true,
       onConnect,
       onDisconnect,
       onError = logError,
@@ -194,6 +207,9 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       helloLimits,
       registry: this.#registry,
       encoders,
+      features: extensions ? FEATURES : [],
+      systemMethods: new Map(),
+      callTimeout: CALL_TIMEOUT,
       publisher: this.#topics,
       exposeErrors,
       checkSecret: typeof secret === "string"

@@ -5,9 +5,12 @@
  * @module
  */
 import {
+  announce,
   type CloseInfo,
+  ConnectionClosedError,
   type Encoder,
   ErrorCode,
+  type Feature,
   type Frame,
   HELLO_METHOD,
   isMap,
@@ -17,22 +20,33 @@ import {
   MsgpackDecoder,
   type OutgoingMessage,
   ProtocolError,
+  readAgreement,
   type RequestMessage,
   RpcError,
   type Wire,
 } from "../protocol/mod.ts";
-import { defer, type Deferred } from "../protocol/deferred.ts";
 import { type SendOptions, SendQueue, type Socket } from "../protocol/send_queue.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
-import type { Call, Registry } from "./registry.ts";
+import { IncomingCall } from "../session/incoming.ts";
+import type { CallOptions } from "../session/outgoing.ts";
+import { Peer, UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
+import type { Registry } from "../session/registry.ts";
+import type { Notify } from "../session/streams.ts";
+import type { Call } from "./procedure.ts";
 
 /** What a session needs of its server. */
 export interface SessionHost {
   readonly limits: Limits;
   /** What holds before a good hello. */
   readonly helloLimits: Limits;
-  readonly registry: Registry;
+  readonly registry: Registry<IncomingCall>;
   readonly encoders: Readonly<Record<Wire, Encoder>>;
+  /** What is offered to clients beyond wslink. */
+  readonly features: readonly Feature[];
+  /** The protocol's own requests, by method. */
+  readonly systemMethods: ReadonlyMap<string, SystemMethod>;
+  /** How long a call of a client's procedure waits that doesn't say, in ms. */
+  readonly callTimeout: number;
   readonly publisher: Publisher;
   readonly exposeErrors: boolean;
   checkSecret(secret: unknown, client: Client): boolean | Promise<boolean>;
@@ -42,6 +56,13 @@ export interface SessionHost {
   /** Its socket has ended. */
   gone(session: ServerSession): void;
   report(error: unknown, context: ErrorContext): void;
+}
+
+/** A request of the protocol's own, for clients that agreed on its feature. */
+export interface SystemMethod {
+  readonly feature: Feature;
+  /** What answers it: its result, or what it throws. */
+  run(session: ServerSession, request: RequestMessage): unknown;
 }
 
 /** The close code for a client that doesn't read what it is sent. */
@@ -64,9 +85,7 @@ export class ServerSession implements Client {
   #backlog: (string | ArrayBuffer)[] = [];
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
   #context: Map<unknown, unknown> | undefined;
-  #abort: AbortController | undefined;
-  #running = 0;
-  #idle: Deferred<void> | undefined;
+  readonly #peer: Peer<SessionCall>;
 
   /**
    * Starts to wait for the hello.
@@ -84,6 +103,19 @@ export class ServerSession implements Client {
       host.limits.queueBytes,
       () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
     );
+    this.#peer = new Peer<SessionCall>({
+      // No client's id is this, so the two sides' calls are told apart.
+      prefix: "server",
+      callTimeout: host.callTimeout,
+      callsInFlight: host.limits.callsInFlight,
+      registry: host.registry,
+      exposeErrors: host.exposeErrors,
+      open: (request, notify) => this.#open(request, notify),
+      report: (error, method) =>
+        host.report(error, method === undefined ? { client: this } : { client: this, method }),
+      send: (message) => this.#send(message),
+      system: (method) => this.#system(method),
+    });
     this.#helloTimer = setTimeout(
       () => this.close(1008, "No hello in time"),
       host.limits.helloTime,
@@ -170,8 +202,7 @@ export class ServerSession implements Client {
     clearTimeout(this.#helloTimer);
     this.#backlog = [];
     this.#queue.clear();
-    this.#abort?.abort(new DOMException("The client has gone", "AbortError"));
-    this.#idle?.resolve();
+    this.#peer.end(close);
     this.#host.left(this, close);
   }
 
@@ -182,10 +213,7 @@ export class ServerSession implements Client {
    * @returns A promise that never rejects.
    */
   async drained(): Promise<void> {
-    if (this.#running > 0) {
-      this.#idle ??= defer();
-      await this.#idle.promise;
-    }
+    await this.#peer.idle();
     if (this.#state !== "closed") await this.#queue.drained();
   }
 
@@ -207,31 +235,16 @@ export class ServerSession implements Client {
   #handle(message: Message): void {
     // A batch may go on behind the message that ended the connection.
     if (this.#state === "closed") return;
-    switch (message.type) {
-      case "request":
-        if (message.id.startsWith("system:")) this.#system(message);
-        else if (this.#state !== "open") this.#reject(message.id, UNAUTHORIZED);
-        else this.#call(message);
-        break;
-      case "invalid":
-        this.#reject(
-          message.id,
-          this.#state === "open"
-            ? new RpcError(ErrorCode.invalidRequest, "Invalid request", message.reason)
-            : UNAUTHORIZED,
-        );
-        break;
-      default:
-        // Nothing was asked of this client: a reply or publication of its is nobody's.
-        break;
+    if (message.type === "request" && message.method === HELLO_METHOD && isSystem(message)) {
+      this.#hello(message);
+    } else if (this.#state === "open") this.#peer.receive(message);
+    else if (message.type === "invalid") this.#peer.reject(message.id, UNAUTHORIZED);
+    else if (message.type === "request") {
+      this.#peer.reject(message.id, isSystem(message) ? UNKNOWN_SYSTEM_METHOD : UNAUTHORIZED);
     }
   }
 
-  #system({ id, method, args }: RequestMessage): void {
-    if (method !== HELLO_METHOD) {
-      this.#reject(id, new RpcError(ErrorCode.methodNotFound, "Unknown system method called"));
-      return;
-    }
+  #hello({ id, method, args }: RequestMessage): void {
     const [hello] = args;
     if (!isMap(hello) || !Object.hasOwn(hello, "secret")) return this.#helloFailed(id);
     let good: boolean | Promise<boolean>;
@@ -241,7 +254,7 @@ export class ServerSession implements Client {
       this.#host.report(error, { client: this, method });
       good = false;
     }
-    if (typeof good === "boolean") return this.#answerHello(id, good);
+    if (typeof good === "boolean") return this.#answerHello(id, good, hello.hawser);
     this.#checking = true;
     good.catch((error: unknown) => {
       this.#host.report(error, { client: this, method });
@@ -249,14 +262,14 @@ export class ServerSession implements Client {
     }).then((good) => {
       if (this.#state === "closed") return;
       this.#checking = false;
-      this.#answerHello(id, good);
+      this.#answerHello(id, good, hello.hawser);
       const backlog = this.#backlog;
       this.#backlog = [];
       for (const data of backlog) this.receive(data);
     });
   }
 
-  #answerHello(id: string, good: boolean): void {
+  #answerHello(id: string, good: boolean, offer: unknown): void {
     if (!good) return this.#helloFailed(id);
     const { limits } = this.#host;
     const isNew = this.#state !== "open";
@@ -264,91 +277,23 @@ export class ServerSession implements Client {
       clearTimeout(this.#helloTimer);
       this.#state = "open";
       if (this.#decoder) this.#decoder.limits = limits;
+      this.#peer.features = readAgreement(offer, this.#host.features);
     }
-    // A 1.x server's answer has no maxMsgSize: attachments are one frame whatever their size.
-    const result = this.wire === "msgpack"
-      ? { clientID: this.id, maxMsgSize: limits.frameSize }
-      : { clientID: this.id };
+    const { features } = this.#peer;
+    const result = {
+      clientID: this.id,
+      // A 1.x server's answer has no maxMsgSize: attachments are one frame whatever their size.
+      ...(this.wire === "msgpack" ? { maxMsgSize: limits.frameSize } : {}),
+      ...(features.size > 0 ? { hawser: announce(features) } : {}),
+    };
     this.#send({ type: "result", id, result });
     if (isNew) this.#host.joined(this);
   }
 
   #helloFailed(id: string): void {
-    this.#reject(id, new RpcError(ErrorCode.authentication, "Authentication failed"));
+    this.#peer.reject(id, new RpcError(ErrorCode.authentication, "Authentication failed"));
     if (++this.#failedHellos >= this.#host.limits.helloAttempts) {
       this.close(1008, "Too many failed hellos");
-    }
-  }
-
-  #call(request: RequestMessage): void {
-    const { id, method } = request;
-    const invoke = this.#host.registry.get(method);
-    if (invoke === undefined) {
-      const error = new RpcError(ErrorCode.methodNotFound, "Unregistered method called", method);
-      return this.#reject(id, error);
-    }
-    if (this.#running >= this.#host.limits.callsInFlight) {
-      const error = new RpcError(ErrorCode.tooManyCalls, "Too many calls at once", {
-        method,
-        limit: this.#host.limits.callsInFlight,
-      });
-      return this.#reject(id, error);
-    }
-    let result: unknown;
-    try {
-      result = invoke(request, (kwargs) => new SessionCall(this, method, kwargs));
-    } catch (error) {
-      return this.#fail(id, method, error);
-    }
-    if (!isPromiseLike(result)) return this.#finish(id, method, result);
-    this.#running++;
-    result.then((value) => {
-      this.#settled();
-      this.#finish(id, method, value);
-    }, (error: unknown) => {
-      this.#settled();
-      this.#fail(id, method, error);
-    });
-  }
-
-  #settled(): void {
-    if (--this.#running === 0) {
-      this.#idle?.resolve();
-      this.#idle = undefined;
-    }
-  }
-
-  #finish(id: string, method: string, result: unknown): void {
-    if (this.#state === "closed") return;
-    try {
-      this.#send({ type: "result", id, result });
-    } catch (error) {
-      // Not a SerializeError alone: a text may grow longer than the engine
-      // allows, and nobody catches what is thrown from here.
-      this.#host.report(error, { client: this, method });
-      this.#reject(
-        id,
-        new RpcError(ErrorCode.unserializable, "Method result cannot be serialized", method),
-      );
-    }
-  }
-
-  #fail(id: string, method: string, error: unknown): void {
-    // A call whose client has gone is not answered, and its AbortError is nobody's news.
-    if (this.#state === "closed") return;
-    if (error instanceof RpcError) return this.#reject(id, error, method);
-    this.#host.report(error, { client: this, method });
-    const data = { method, ...describe(error, this.#host.exposeErrors) };
-    this.#reject(id, new RpcError(ErrorCode.exception, "Exception raised", data));
-  }
-
-  #reject(id: string, error: RpcError, method?: string): void {
-    try {
-      this.#send({ type: "error", id, error: error.toWire() });
-    } catch (cause) {
-      // An application's own data may be unsendable: the code and message still arrive.
-      this.#host.report(cause, method === undefined ? { client: this } : { client: this, method });
-      this.#send({ type: "error", id, error: { code: error.code, message: error.message } });
     }
   }
 
@@ -356,37 +301,53 @@ export class ServerSession implements Client {
     this.#queue.send(this.#host.encoders[this.wire].encode(message));
   }
 
-  /** Aborted when the connection ends. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#state === "closed") this.#abort.abort();
-    return this.#abort.signal;
+  #system(method: string): ((request: RequestMessage) => unknown) | undefined {
+    const found = this.#host.systemMethods.get(method);
+    if (found === undefined || !this.#peer.features.has(found.feature)) return undefined;
+    return (request) => found.run(this, request);
   }
 
-  /** The server's publishing side. */
-  get publisher(): Publisher {
-    return this.#host.publisher;
+  /** What was agreed on with the client; nothing with wslink's. */
+  get features(): ReadonlySet<Feature> {
+    return this.#peer.features;
+  }
+
+  call<T = unknown>(
+    method: string,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<T>;
+  call(
+    method: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    if (this.#state !== "open") {
+      const what = `Call of ${method} was not sent: the client has gone`;
+      const close = { code: 1006, reason: "", sent: false };
+      return Promise.reject(new ConnectionClosedError(what, close));
+    }
+    if (!this.#peer.features.has("call")) {
+      const error = new RpcError(ErrorCode.methodNotFound, "The client takes no calls", method);
+      return Promise.reject(error);
+    }
+    return this.#peer.call(method, args, options);
+  }
+
+  #open(request: RequestMessage, notify: Notify): SessionCall {
+    return new SessionCall(request, notify, this, this.#host.publisher);
   }
 }
 
-/** A call; its signal is made only if it is asked for. */
-class SessionCall implements Call {
-  readonly client: ServerSession;
-  readonly method: string;
-  readonly kwargs: Call["kwargs"];
+/** A call, as a server's procedure sees it. */
+class SessionCall extends IncomingCall implements Call {
+  readonly client: Client;
+  readonly server: Publisher;
 
-  constructor(client: ServerSession, method: string, kwargs: Call["kwargs"]) {
+  constructor(request: RequestMessage, notify: Notify, client: Client, server: Publisher) {
+    super(request, notify);
     this.client = client;
-    this.method = method;
-    this.kwargs = kwargs;
-  }
-
-  get signal(): AbortSignal {
-    return this.client.signal;
-  }
-
-  get server(): Publisher {
-    return this.client.publisher;
+    this.server = server;
   }
 }
 
@@ -395,16 +356,8 @@ const UNAUTHORIZED = new RpcError(
   "Unauthorized: Skip message processing",
 );
 
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value &&
-    typeof value.then === "function";
-}
-
-/** What a peer learns of an exception: its class, unless the server chose to tell all. */
-function describe(error: unknown, expose: boolean): Record<string, string> {
-  if (!(error instanceof Error)) return { exception: expose ? String(error) : typeof error };
-  if (!expose) return { exception: error.name };
-  return { exception: String(error), trace: error.stack ?? "" };
+function isSystem({ id }: RequestMessage): boolean {
+  return id.startsWith("system:");
 }
 
 function sizeOf(data: string | ArrayBuffer): number {

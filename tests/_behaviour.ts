@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, ConnectionClosedError, RpcError, type Session } from "@hawser/hawser/client";
 import type { Procedures } from "../protocol/api.ts";
-import { procedure } from "../server/registry.ts";
+import { procedure } from "../server/procedure.ts";
 import type { Server, ServerOptions } from "../server/server.ts";
 import type { Client } from "../server/client.ts";
 import { RemotePeer, WIRES } from "./_peer.ts";

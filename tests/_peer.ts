@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import {
+  type Agreement,
   type CloseInfo,
   type Frame,
   HELLO_ID,
@@ -118,8 +119,8 @@ export class Peer {
   }
 
   /** Says hello and returns the answer, which must be the next message. */
-  async hello(secret: unknown = "wslink-secret"): Promise<Message> {
-    this.request(HELLO_METHOD, [{ secret }], {}, HELLO_ID);
+  async hello(secret: unknown = "wslink-secret", hawser?: Agreement): Promise<Message> {
+    this.request(HELLO_METHOD, [hawser ? { secret, hawser } : { secret }], {}, HELLO_ID);
     return await this.next();
   }
 
@@ -211,9 +212,10 @@ export class LocalPeer extends Peer {
 export async function join(
   server: Pick<Server, "accept">,
   wire: Wire = "msgpack",
+  hawser?: Agreement,
 ): Promise<{ peer: LocalPeer; id: string }> {
   const peer = new LocalPeer(server, wire);
-  return { peer, id: clientIdOf(await peer.hello()) };
+  return { peer, id: clientIdOf(await peer.hello(undefined, hawser)) };
 }
 
 /** The client id in a hello's answer. */

@@ -12,7 +12,7 @@ import {
   TimeoutError,
 } from "../../protocol/mod.ts";
 
-Deno.test("ErrorCode has wslink's numbers and Hawser's own three", () => {
+Deno.test("ErrorCode has wslink's numbers and Hawser's own four", () => {
   assertEquals({ ...ErrorCode }, {
     invalidRequest: -32600,
     methodNotFound: -32601,
@@ -20,6 +20,7 @@ Deno.test("ErrorCode has wslink's numbers and Hawser's own three", () => {
     authentication: -32000,
     exception: -32001,
     unserializable: -32002,
+    streamRefused: -32004,
     tooManyCalls: -32003,
   });
 });

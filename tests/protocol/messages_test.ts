@@ -107,9 +107,44 @@ const MESSAGES: [name: string, wire: unknown, message: Message][] = [
       error: { code: 0, message: "The peer sent an error without code and message", data: error },
     },
   ]),
+  [
+    "a publication's selection is the number behind its topic",
+    { id: "publish:image:12", result: 1 },
+    { type: "publication", topic: "image", result: 1, selection: 12 },
+  ],
+  [
+    "what a Hawser peer says about a call is read where it is of its type",
+    {
+      id: "rpc:c1:0",
+      method: "m",
+      hawser: { timeout: 5, progress: true, stream: true, streams: [0, "1"], traceparent: "00-1" },
+    },
+    {
+      type: "request",
+      id: "rpc:c1:0",
+      method: "m",
+      args: [],
+      kwargs: {},
+      meta: { timeout: 5, progress: true, stream: true, streams: [0], traceparent: "00-1" },
+    },
+  ],
+  [
+    "what is not of its type counts as absent",
+    {
+      id: "rpc:c1:0",
+      method: "m",
+      hawser: { timeout: -1, progress: 1, stream: {}, streams: {}, traceparent: "x".repeat(257) },
+    },
+    { type: "request", id: "rpc:c1:0", method: "m", args: [], kwargs: {}, meta: {} },
+  ],
+  [
+    "a result may be a stream that begins",
+    { id: "rpc:c1:0", result: null, hawser: { stream: true } },
+    { type: "result", id: "rpc:c1:0", result: null, stream: true },
+  ],
   ...[
     ["publish:topic:0", "topic"],
-    ["publish:a.dotted.topic:12", "a.dotted.topic"],
+    ["publish:a.dotted.topic:0", "a.dotted.topic"],
     ["publish:a:b:0", "a:b"],
     ["publish: :0", " "],
     ["publish:topic:", "topic"],

@@ -1,0 +1,350 @@
+/**
+ * The calls that the peer makes: finding the procedure, running it, answering
+ * with its result, its stream or its error, and stopping it when nobody waits
+ * for the answer any more.
+ *
+ * @module
+ */
+import { defer, type Deferred } from "../protocol/deferred.ts";
+import { ErrorCode, RpcError, SerializeError, TimeoutError } from "../protocol/errors.ts";
+import type { Feature } from "../protocol/features.ts";
+import type { OutgoingMessage, RequestMessage } from "../protocol/messages.ts";
+import type { CallContext } from "./procedure.ts";
+import type { Registry } from "./registry.ts";
+import { isStream, type Notify, type Streams } from "./streams.ts";
+
+/** The notification `[call, value]`: how far a call has come. */
+export const PROGRESS_METHOD = "wslink.progress";
+
+/** The notification `[call]`: nobody waits for the call's answer any more. */
+export const CANCEL_METHOD = "wslink.cancel";
+
+/** What running calls need of their session. */
+export interface IncomingHost<C extends IncomingCall> {
+  readonly registry: Registry<C>;
+  /** How many calls may run at a time. */
+  readonly callsInFlight: number;
+  /** Whether callers learn an exception's message and stack. */
+  readonly exposeErrors: boolean;
+  readonly streams: Streams;
+  /** Whether a feature was agreed on with the peer. */
+  has(feature: Feature): boolean;
+  /** Makes what the procedure gets to see. */
+  open(request: RequestMessage, notify: Notify): C;
+  /** Sends a message; those with the same `order` arrive in the order of sending. */
+  send(message: OutgoingMessage, order?: string): void;
+  readonly notify: Notify;
+  report(error: unknown, method: string | undefined): void;
+}
+
+/** One call while it runs, as its procedure sees it. */
+export class IncomingCall implements CallContext {
+  /** The request. */
+  readonly request: RequestMessage;
+  /** The arguments by name that have no place of their own. */
+  kwargs: Readonly<Record<string, unknown>>;
+  /** Whether nobody waits for the answer any more. */
+  abandoned = false;
+  /** Reads the caller's streams. */
+  readonly uploads: { cancel(): void }[] = [];
+  readonly #notify: Notify;
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param request The request.
+   * @param notify Sends a notification to the caller.
+   */
+  constructor(request: RequestMessage, notify: Notify) {
+    this.request = request;
+    this.kwargs = request.kwargs;
+    this.#notify = notify;
+  }
+
+  /** The procedure's name. */
+  get method(): string {
+    return this.request.method;
+  }
+
+  /** The W3C `traceparent` of the caller's span. */
+  get traceparent(): string | undefined {
+    return this.request.meta?.traceparent;
+  }
+
+  /** Aborted when nobody waits any more: cancelled, past its deadline, or the connection gone. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.abandoned) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  /** Starts the caller's deadline, for a call that takes its time. */
+  watch(abort: (reason: Error) => void): void {
+    const timeout = this.request.meta?.timeout;
+    if (timeout === undefined || timeout >= 2 ** 31) return;
+    this.#timer = setTimeout(() => {
+      abort(new TimeoutError(`The caller of ${this.request.method} waited ${timeout} ms`));
+    }, timeout);
+  }
+
+  /** Nobody waits any more. */
+  abandon(reason: unknown): void {
+    this.abandoned = true;
+    this.#reason = reason;
+    this.settled();
+    this.#controller?.abort(reason);
+  }
+
+  /** Its answer is on the way, or not needed. */
+  settled(): void {
+    clearTimeout(this.#timer);
+    for (const upload of this.uploads) upload.cancel();
+  }
+
+  /** Tells the caller how far it has come, if the caller listens. */
+  progress(value: unknown): void {
+    const { id, meta } = this.request;
+    if (!this.abandoned && meta?.progress) this.#notify(PROGRESS_METHOD, [id, value]);
+  }
+}
+
+/** The calls that one session's peer has made and that are not answered yet. */
+export class Incoming<C extends IncomingCall> {
+  readonly #host: IncomingHost<C>;
+  readonly #running = new Map<string, IncomingCall>();
+  #idle: Deferred<void> | undefined;
+  #ended = false;
+
+  /** @param host What running calls need of their session. */
+  constructor(host: IncomingHost<C>) {
+    this.#host = host;
+  }
+
+  /**
+   * Runs a request and answers it.
+   *
+   * @param request The request.
+   * @param invoke What runs; the procedure of the method's name, if there is one.
+   */
+  run(request: RequestMessage, invoke = this.#host.registry.get(request.method)): void {
+    const { id, method } = request;
+    const { callsInFlight } = this.#host;
+    if (invoke === undefined) {
+      return this.reject(
+        id,
+        new RpcError(ErrorCode.methodNotFound, "Unregistered method called", method),
+      );
+    }
+    if (this.#running.size >= callsInFlight) {
+      return this.reject(
+        id,
+        new RpcError(ErrorCode.tooManyCalls, "Too many calls at once", {
+          method,
+          limit: callsInFlight,
+        }),
+      );
+    }
+    if (this.#running.has(id)) {
+      return this.reject(
+        id,
+        new RpcError(ErrorCode.invalidRequest, "Invalid request", "a call of this id is running"),
+      );
+    }
+    const call = this.#host.open(request, this.#host.notify);
+    let result: unknown;
+    try {
+      const bound = request.meta?.streams && this.#host.has("stream")
+        ? { ...request, args: this.#openUploads(call, request.meta.streams) }
+        : request;
+      result = invoke(bound, call);
+    } catch (error) {
+      call.settled();
+      return this.#fail(id, method, error);
+    }
+    if (typeof result !== "object" || result === null) {
+      call.settled();
+      return this.#answer(id, method, result);
+    }
+    // A stream of another session's can be awaited too, but is to be handed on.
+    if (isStream(result)) {
+      this.#track(call);
+      this.#stream(call, result);
+    } else if (isPromiseLike(result)) this.#await(call, result);
+    else {
+      call.settled();
+      this.#answer(id, method, result);
+    }
+  }
+
+  /**
+   * The peer waits no more.
+   *
+   * @param id The call's id; a call that has been answered meanwhile is nobody's.
+   */
+  cancel(id: unknown): void {
+    if (typeof id !== "string") return;
+    const call = this.#running.get(id);
+    if (call) this.#abandon(call, new DOMException("The caller cancelled the call", "AbortError"));
+  }
+
+  /**
+   * The peer has gone: everything stops.
+   *
+   * @param reason What procedures see in `call.signal.reason`.
+   */
+  end(reason: unknown): void {
+    this.#ended = true;
+    for (const call of [...this.#running.values()]) this.#abandon(call, reason);
+    this.#idle?.resolve();
+  }
+
+  /**
+   * Resolves when no call is running.
+   *
+   * @returns A promise that never rejects.
+   */
+  idle(): Promise<void> {
+    if (this.#running.size === 0 || this.#ended) return Promise.resolve();
+    this.#idle ??= defer();
+    return this.#idle.promise;
+  }
+
+  /**
+   * Answers with an error.
+   *
+   * @param id The request's id.
+   * @param error What the caller gets.
+   * @param method The procedure, for the report if even that can't be sent.
+   */
+  reject(id: string, error: RpcError, method?: string): void {
+    try {
+      this.#host.send({ type: "error", id, error: error.toWire() });
+    } catch (cause) {
+      // An application's own data may be unsendable: the code and message still arrive.
+      this.#host.report(cause, method);
+      const { code, message } = error;
+      this.#host.send({ type: "error", id, error: { code, message } });
+    }
+  }
+
+  /** Puts readers where the caller announced streams. */
+  #openUploads(call: IncomingCall, places: readonly number[]): unknown[] {
+    const { id, args } = call.request;
+    const opened = [...args];
+    for (const place of places) {
+      if (place < 0 || place >= opened.length) continue;
+      const reader = this.#host.streams.receive(`${id}/${place}`);
+      call.uploads.push(reader);
+      opened[place] = reader;
+    }
+    return opened;
+  }
+
+  #track(call: IncomingCall): void {
+    this.#running.set(call.request.id, call);
+    call.watch((reason) => this.#abandon(call, reason));
+  }
+
+  #untrack(call: IncomingCall): void {
+    call.settled();
+    if (this.#running.get(call.request.id) !== call) return;
+    this.#running.delete(call.request.id);
+    if (this.#running.size === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+  }
+
+  #await(call: IncomingCall, result: PromiseLike<unknown>): void {
+    const { id, method } = call.request;
+    this.#track(call);
+    result.then((value) => {
+      if (isStream(value)) {
+        this.#stream(call, value);
+        return;
+      }
+      this.#untrack(call);
+      if (!call.abandoned) this.#answer(id, method, value);
+    }, (error: unknown) => {
+      this.#untrack(call);
+      // A call that nobody waits for is not answered, and its AbortError is nobody's news.
+      if (!call.abandoned) this.#fail(id, method, error);
+    });
+  }
+
+  async #stream(
+    call: IncomingCall,
+    source: AsyncIterable<unknown> | ReadableStream,
+  ): Promise<void> {
+    const { id, method, meta } = call.request;
+    const { streams } = this.#host;
+    if (meta?.stream && this.#host.has("stream") && !call.abandoned) {
+      this.#host.send({ type: "result", id, result: null, stream: true }, id);
+      await streams.send(id, source, (error) => this.#errorOf(method, error).toWire());
+    } else {
+      const error = new RpcError(
+        ErrorCode.streamRefused,
+        "The result is a stream, and the caller takes none",
+        method,
+      );
+      if (!call.abandoned) this.reject(id, error);
+      await discard(source);
+    }
+    this.#untrack(call);
+  }
+
+  #abandon(call: IncomingCall, reason: unknown): void {
+    // It keeps its place until the procedure has really stopped: otherwise calling
+    // and cancelling would get past the bound on running calls.
+    call.abandon(reason);
+    this.#host.streams.cancel(call.request.id);
+  }
+
+  #answer(id: string, method: string, result: unknown): void {
+    try {
+      this.#host.send({ type: "result", id, result });
+    } catch (error) {
+      // Not a SerializeError alone: a text may grow longer than the engine
+      // allows, and nobody catches what is thrown from here.
+      this.#host.report(error, method);
+      this.reject(id, unserializable(method));
+    }
+  }
+
+  #fail(id: string, method: string, error: unknown): void {
+    this.reject(id, this.#errorOf(method, error), method);
+  }
+
+  #errorOf(method: string, error: unknown): RpcError {
+    if (error instanceof RpcError) return error;
+    this.#host.report(error, method);
+    if (error instanceof SerializeError) return unserializable(method);
+    const data = { method, ...describe(error, this.#host.exposeErrors) };
+    return new RpcError(ErrorCode.exception, "Exception raised", data);
+  }
+}
+
+function unserializable(method: string): RpcError {
+  return new RpcError(ErrorCode.unserializable, "Method result cannot be serialized", method);
+}
+
+async function discard(source: AsyncIterable<unknown> | ReadableStream): Promise<void> {
+  try {
+    if (source instanceof ReadableStream) await source.cancel();
+    else await source[Symbol.asyncIterator]().return?.();
+  } catch {
+    // It was not asked for.
+  }
+}
+
+function isPromiseLike(value: object): value is PromiseLike<unknown> {
+  return "then" in value && typeof value.then === "function";
+}
+
+/** What a peer learns of an exception: its class, unless the server chose to tell all. */
+function describe(error: unknown, expose: boolean): Record<string, string> {
+  if (!(error instanceof Error)) return { exception: expose ? String(error) : typeof error };
+  if (!expose) return { exception: error.name };
+  return { exception: String(error), trace: error.stack ?? "" };
+}

@@ -1,0 +1,216 @@
+/**
+ * What both ends of a connection do alike once the hello is answered: calls in
+ * both directions, their streams, and what the two tell each other about them.
+ *
+ * @module
+ */
+import { type CloseInfo, ConnectionClosedError, ErrorCode, RpcError } from "../protocol/errors.ts";
+import type { Feature } from "../protocol/features.ts";
+import type { Message, OutgoingMessage, RequestMessage } from "../protocol/messages.ts";
+import {
+  CANCEL_METHOD,
+  Incoming,
+  type IncomingCall,
+  type IncomingHost,
+  PROGRESS_METHOD,
+} from "./incoming.ts";
+import { type CallOptions, Outgoing } from "./outgoing.ts";
+import { type Notify, type StreamReader, Streams } from "./streams.ts";
+
+/** What a peer needs of the session that it works for. */
+export interface PeerHost<C extends IncomingCall>
+  extends Pick<IncomingHost<C>, "registry" | "callsInFlight" | "exposeErrors" | "open" | "report"> {
+  /** What this side's ids begin with. */
+  readonly prefix: string;
+  /** How long a call waits that doesn't say, in ms; 0 is for ever. */
+  readonly callTimeout: number;
+  /**
+   * Sends a message.
+   *
+   * @param message The message.
+   * @param order Messages with the same one arrive in the order of sending.
+   */
+  send(message: OutgoingMessage, order?: string): void;
+  /**
+   * Finds a request of the protocol's own, one under a `system:` id.
+   *
+   * @param method Its name.
+   * @returns What answers it, or `undefined` if there is none or it wasn't agreed on.
+   */
+  system(method: string): ((request: RequestMessage) => unknown) | undefined;
+}
+
+/** One end of a connection. */
+export class Peer<C extends IncomingCall> {
+  /** What was agreed on with the other end. */
+  features: ReadonlySet<Feature> = new Set();
+  readonly #host: PeerHost<C>;
+  readonly #streams: Streams;
+  readonly #incoming: Incoming<C>;
+  readonly #outgoing: Outgoing;
+
+  /**
+   * Starts without calls.
+   *
+   * @param host The session's side of it.
+   */
+  constructor(host: PeerHost<C>) {
+    this.#host = host;
+    const notify: Notify = (method, args, order) => this.notify(method, args, order);
+    this.#streams = new Streams(notify);
+    this.#incoming = new Incoming({
+      registry: host.registry,
+      callsInFlight: host.callsInFlight,
+      exposeErrors: host.exposeErrors,
+      streams: this.#streams,
+      has: (feature) => this.features.has(feature),
+      open: host.open,
+      report: host.report,
+      send: (message, order) => host.send(message, order),
+      notify,
+    });
+    this.#outgoing = new Outgoing({
+      prefix: host.prefix,
+      timeout: host.callTimeout,
+      streams: this.#streams,
+      has: (feature) => this.features.has(feature),
+      send: (message) => host.send(message),
+      notify,
+      report: (error) => host.report(error, undefined),
+    });
+  }
+
+  /**
+   * Calls a procedure of the other end's.
+   *
+   * @param method Its name.
+   * @param args Its arguments; streams among them are sent as they are read.
+   * @param options How the call is made.
+   * @returns What it returns; it rejects with what the call ended in.
+   */
+  call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
+    return this.#outgoing.call(method, args, options);
+  }
+
+  /**
+   * Calls a procedure of the other end's whose result is a stream.
+   *
+   * @param method Its name.
+   * @param args Its arguments.
+   * @param options How the call is made; `timeout` is until the stream begins.
+   * @returns What reads the items.
+   */
+  stream(method: string, args: readonly unknown[], options: CallOptions): StreamReader {
+    return this.#outgoing.stream(method, args, options);
+  }
+
+  /**
+   * Makes a request of the protocol's own.
+   *
+   * @param method Its name, as in `wslink.subscribe`.
+   * @param args Its arguments.
+   * @param options How it is made.
+   * @returns The answer's result; it rejects with what the request ended in.
+   */
+  request(
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    return this.#outgoing.request(method, args, options);
+  }
+
+  /**
+   * Tells the other end something that it doesn't answer.
+   *
+   * @param method What it is about.
+   * @param args The rest of it.
+   * @param order Messages with the same one arrive in the order of sending.
+   */
+  notify(method: string, args: readonly unknown[], order?: string): void {
+    const id = `system:${this.#host.prefix}:0`;
+    this.#host.send({ type: "request", id, method, args, kwargs: {} }, order);
+  }
+
+  /**
+   * Takes a message of the other end's, after the hello. Publications are the
+   * session's own.
+   *
+   * @param message What the codec read.
+   * @throws {ProtocolError} If a stream's producer sends more than it was allowed to.
+   */
+  receive(message: Message): void {
+    switch (message.type) {
+      case "result":
+      case "error":
+        this.#outgoing.receive(message);
+        break;
+      case "request":
+        if (message.id.startsWith("system:")) this.#system(message);
+        else this.#incoming.run(message);
+        break;
+      case "invalid":
+        this.reject(
+          message.id,
+          new RpcError(ErrorCode.invalidRequest, "Invalid request", message.reason),
+        );
+        break;
+      default:
+        break;
+    }
+  }
+
+  /**
+   * Answers a request with an error.
+   *
+   * @param id The request's id.
+   * @param error What the caller gets.
+   */
+  reject(id: string, error: RpcError): void {
+    this.#incoming.reject(id, error);
+  }
+
+  /**
+   * The connection has gone: calls of both directions and streams end.
+   *
+   * @param close How it ended.
+   */
+  end(close: CloseInfo): void {
+    const error = new ConnectionClosedError("The connection closed before the stream ended", {
+      ...close,
+      sent: true,
+    });
+    this.#streams.end(error);
+    this.#incoming.end(new DOMException("The peer has gone", "AbortError"));
+    this.#outgoing.end(close);
+  }
+
+  /**
+   * Resolves when no call of the other end's is running.
+   *
+   * @returns A promise that never rejects.
+   */
+  idle(): Promise<void> {
+    return this.#incoming.idle();
+  }
+
+  #system(request: RequestMessage): void {
+    const { method, args } = request;
+    if (this.features.size > 0) {
+      if (method === CANCEL_METHOD) return this.#incoming.cancel(args[0]);
+      if (method === PROGRESS_METHOD) return this.#outgoing.progress(args[0], args[1]);
+      if (this.#streams.handle(method, args)) return;
+    }
+    this.#incoming.run(request, this.#host.system(method) ?? unknownSystemMethod);
+  }
+}
+
+/** What wslink's servers answer too. */
+export const UNKNOWN_SYSTEM_METHOD = new RpcError(
+  ErrorCode.methodNotFound,
+  "Unknown system method called",
+);
+
+function unknownSystemMethod(): never {
+  throw UNKNOWN_SYSTEM_METHOD;
+}

@@ -1,0 +1,96 @@
+/** A client's session and a server's, with sockets between them that need no network. */
+import { connect, type ConnectOptions, type Session, type SocketLike } from "@hawser/hawser/client";
+import type { Procedures } from "../../protocol/api.ts";
+import type { Frame } from "../../protocol/mod.ts";
+import type { Server } from "../../server/server.ts";
+
+/** One socket of the client's, wired straight to a server: what is sent arrives a microtask later. */
+class WiredSocket implements SocketLike {
+  binaryType: BinaryType = "arraybuffer";
+  bufferedAmount = 0;
+  readyState: SocketLike["readyState"] = 0;
+  onopen: SocketLike["onopen"] = null;
+  onmessage: SocketLike["onmessage"] = null;
+  onclose: SocketLike["onclose"] = null;
+  onerror: SocketLike["onerror"] = null;
+  readonly #log: Frame[];
+  readonly #session: ReturnType<Server["accept"]>;
+  readonly #end: (code: number, reason: string) => void;
+
+  constructor(server: Pick<Server, "accept">, log: Frame[]) {
+    this.#log = log;
+    const serverSide = {
+      readyState: 1,
+      bufferedAmount: 0,
+      send: (frame: Frame) => {
+        const data = copy(frame);
+        queueMicrotask(() => this.#event("onmessage", new MessageEvent("message", { data })));
+      },
+      close: (code = 1005, reason = "") => end(code, reason),
+    };
+    const session = server.accept(serverSide);
+    const end = (code: number, reason: string) => {
+      if (this.readyState === 3) return;
+      this.readyState = serverSide.readyState = 3;
+      queueMicrotask(() => {
+        session.ended({ code, reason });
+        this.#event("onclose", new CloseEvent("close", { code, reason }));
+      });
+    };
+    this.#session = session;
+    this.#end = end;
+    queueMicrotask(() => {
+      this.readyState = 1;
+      this.#event("onopen", new Event("open"));
+    });
+  }
+
+  send(data: Parameters<SocketLike["send"]>[0]): void {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) throw new TypeError("no frame");
+    const frame = typeof data === "string" ? data : new Uint8Array(data);
+    this.#log.push(frame);
+    const received = copy(frame);
+    queueMicrotask(() => this.readyState === 1 && this.#session.receive(received));
+  }
+
+  close(code = 1005, reason = ""): void {
+    this.#end(code, reason);
+  }
+
+  /** Breaks, as a network does. */
+  break(): void {
+    this.#end(1006, "");
+  }
+
+  #event(name: "onopen" | "onmessage" | "onclose", event: Event): void {
+    const listener = this[name];
+    if (listener) Reflect.apply(listener, this, [event]);
+  }
+}
+
+function copy(frame: Frame): string | ArrayBuffer {
+  return typeof frame === "string" ? frame : new Uint8Array(frame).buffer;
+}
+
+/** Connects a session to a server without a network. */
+export async function pair<P extends Procedures>(
+  server: Server<P>,
+  options: ConnectOptions = {},
+): Promise<{
+  session: Session<Server<P>>;
+  /** What the client sent, in order. */
+  frames: Frame[];
+  /** Breaks the connection that is open now. */
+  cut(): void;
+}> {
+  const frames: Frame[] = [];
+  let last: WiredSocket | undefined;
+  class Socket extends WiredSocket {
+    constructor() {
+      super(server, frames);
+      last = this;
+    }
+  }
+  const session = await connect<Server<P>>("ws://paired/ws", { WebSocket: Socket, ...options });
+  return { session, frames, cut: () => last?.break() };
+}
