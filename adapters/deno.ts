@@ -30,7 +30,8 @@ export const upgrade: Upgrade = (request, server) => {
   const { socket, response } = upgraded;
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
-    const session = server.accept(socket, hello);
+    // Deno's send() has taken a copy when it returns, as the standard has it.
+    const session = server.accept(Object.assign(socket, { copies: true }), hello);
     socket.onmessage = ({ data }) => session.receive(data);
     // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
     socket.onclose = ({ code, reason }) => session.ended({ code: code || 1006, reason });

@@ -30,9 +30,17 @@ const SMALL_FRAME = 2048;
 /** How much memory one slab has; a frame that is kept keeps its slab. */
 const SLAB_SIZE = 32 * 1024;
 
+/** How many buffers of sent frames are kept for the next ones: those of a message of 16 MB, and the last few others. */
+const MAX_FREE = 8;
+
+/** How much memory they may have. */
+const MAX_FREE_BYTES = 16 * 1024 * 1024 + 64 * 1024;
+
 /** Cuts messages into frames. */
 export class Chunker {
   #slab = new Uint8Array(0);
+  /** Buffers of large frames that nobody holds any more, the last one used last. */
+  #free: ArrayBuffer[] = [];
 
   /**
    * Cuts one message: each byte is copied once, from where it was written or
@@ -77,8 +85,35 @@ export class Chunker {
     return frames;
   }
 
+  /**
+   * Takes large frames back that nobody holds any more. Memory that was just in
+   * use is several times as fast to fill as new memory, which the system maps and
+   * zeroes page by page.
+   */
+  recycle(frames: readonly Uint8Array<ArrayBuffer>[]): void {
+    for (const { length, buffer } of frames) {
+      if (length <= SMALL_FRAME || this.#free.includes(buffer)) continue;
+      this.#free.push(buffer);
+    }
+    let bytes = 0;
+    let kept = this.#free.length;
+    while (kept > 0 && this.#free.length - kept < MAX_FREE) {
+      bytes += this.#free[kept - 1]?.byteLength ?? 0;
+      if (bytes > MAX_FREE_BYTES) break;
+      kept--;
+    }
+    this.#free.splice(0, kept);
+  }
+
   #allocate(size: number): Uint8Array<ArrayBuffer> {
-    if (size > SMALL_FRAME) return new Uint8Array(size);
+    if (size > SMALL_FRAME) {
+      // One that is much too large may be just right for another frame.
+      const i = this.#free.findLastIndex(({ byteLength }) =>
+        byteLength >= size && byteLength <= size * 2
+      );
+      const [buffer] = i < 0 ? [] : this.#free.splice(i, 1);
+      return buffer ? new Uint8Array(buffer, 0, size) : new Uint8Array(size);
+    }
     if (size > this.#slab.length) this.#slab = new Uint8Array(SLAB_SIZE);
     const frame = this.#slab.subarray(0, size);
     this.#slab = this.#slab.subarray(size);

@@ -32,6 +32,13 @@ export interface Encoder {
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
   encode(message: OutgoingMessage): Frame[];
+  /**
+   * Takes a message's frames back that nobody holds any more, neither a queue
+   * nor a socket: their memory is used for the next messages.
+   *
+   * @param frames All of the message's frames, which are not read or sent again.
+   */
+  recycle?(frames: readonly Frame[]): void;
 }
 
 /**

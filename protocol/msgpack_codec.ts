@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Decoder, Encoder } from "./codec.ts";
+import type { Decoder, Encoder, Frame } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError, SerializeError } from "./errors.ts";
 import { type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
@@ -113,6 +113,16 @@ export class MsgpackEncoder implements Encoder {
     this.#nextId = (this.#nextId + 1) >>> 0;
     writer.clear();
     return frames;
+  }
+
+  /**
+   * Takes a message's frames back that nobody holds any more, neither a queue
+   * nor a socket: their memory is used for the next messages.
+   *
+   * @param frames All of the message's frames, which are not read or sent again.
+   */
+  recycle(frames: readonly Frame[]): void {
+    this.#chunker.recycle(frames.filter((frame) => typeof frame !== "string"));
   }
 }
 

@@ -14,6 +14,13 @@ export interface Socket {
   readonly bufferedAmount: number;
   /** Hands over one frame. */
   send(frame: Frame): void;
+  /**
+   * Whether {@linkcode Socket.send} has copied the frame when it returns, so that
+   * the frame's memory may be used again.
+   *
+   * @default {false}
+   */
+  readonly copies?: boolean;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
 }
@@ -102,8 +109,9 @@ export class SendQueue {
    *
    * @param frames The frames, which other queues may share.
    * @param options What may happen if there is no room.
+   * @returns Whether the queue and the socket are done with the frames: all are copied and gone.
    */
-  send(frames: readonly Frame[], options?: SendOptions): void {
+  send(frames: readonly Frame[], options?: SendOptions): boolean {
     const policy = options?.policy ?? "keep";
     const water = policy === "latest" ? LATEST_WATER : HIGH_WATER;
     const [frame] = frames;
@@ -112,7 +120,7 @@ export class SendQueue {
       this.#socket.bufferedAmount < water
     ) {
       this.#write(frame);
-      return;
+      return this.#socket.copies === true;
     }
     const entry = { frames, cost: costOf(frames), droppable: policy === "drop" };
     this.#held += entry.cost;
@@ -124,6 +132,7 @@ export class SendQueue {
     } else this.#waiting.push(entry);
     this.#pump();
     if (this.#held > this.#bound) this.#shrink(entry);
+    return this.#isEmpty() && this.#socket.copies === true;
   }
 
   /**

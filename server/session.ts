@@ -168,9 +168,10 @@ export class ServerSession implements Client {
    *
    * @param frames The frames, shared with other sessions.
    * @param options What may happen if the client can't keep up.
+   * @returns Whether it is done with the frames.
    */
-  deliver(frames: readonly Frame[], options: SendOptions): void {
-    if (this.#state === "open") this.#queue.send(frames, options);
+  deliver(frames: readonly Frame[], options: SendOptions): boolean {
+    return this.#state !== "open" || this.#queue.send(frames, options);
   }
 
   /**
@@ -298,7 +299,9 @@ export class ServerSession implements Client {
   }
 
   #send(message: OutgoingMessage): void {
-    this.#queue.send(this.#host.encoders[this.wire].encode(message));
+    const encoder = this.#host.encoders[this.wire];
+    const frames = encoder.encode(message);
+    if (this.#queue.send(frames)) encoder.recycle?.(frames);
   }
 
   #system(method: string): ((request: RequestMessage) => unknown) | undefined {

@@ -44,15 +44,18 @@ export class Topics implements Publisher {
       ? { policy: "latest", key: `${topic}\n${key}` }
       : { policy: "drop" };
     const frames: { [W in Wire]?: Frame[] } = {};
+    let held = false;
     let receivers = 0;
     const skipped = idOf(except);
     for (const session of this.#receivers(idOf(to))) {
       if (session.id === skipped) continue;
       const { wire } = session;
       frames[wire] ??= this.#encoders[wire].encode({ type: "publication", topic, result: value });
-      session.deliver(frames[wire], sending);
+      if (!session.deliver(frames[wire], sending) && wire === "msgpack") held = true;
       receivers++;
     }
+    const { msgpack } = frames;
+    if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
     return receivers;
   }
 

@@ -797,3 +797,34 @@ Deno.test("joinFrames() copies only frames that don't lie next to each other", (
   assertEquals(joinFrames([first]), first);
   assertThrows(() => joinFrames([]), RangeError);
 });
+
+Deno.test("frames that are given back are used for the next messages, once and whole", () => {
+  const encoder = new MsgpackEncoder({ frameSize: 100_000 });
+  const random = new Random(6);
+  const [large, less] = [random.bytes(450_000), random.bytes(444_000)];
+  const frames = encoder.encode(result(large));
+  const buffers = new Set(frames.map(({ buffer }) => buffer));
+  assertEquals(buffers.size, 5);
+  encoder.recycle(frames);
+  encoder.recycle(frames);
+  const [first, second] = [encoder.encode(result(less)), encoder.encode(result(large))];
+  assert(first.every(({ buffer }) => buffers.has(buffer)), "the same memory");
+  assert(second.every(({ buffer }) => !buffers.has(buffer)), "and not a second time");
+  assertEquals(feed(new MsgpackDecoder(), first), [result(less)]);
+  assertEquals(feed(new MsgpackDecoder(), second), [result(large)]);
+});
+
+Deno.test("no more than some MB of given back frames are kept", () => {
+  const encoder = new MsgpackEncoder();
+  const frames = encoder.encode(result(new Uint8Array(40_000_000)));
+  encoder.recycle(frames);
+  const again = encoder.encode(result(new Uint8Array(40_000_000)));
+  const buffers = new Set(frames.map(({ buffer }) => buffer));
+  assertEquals(again.filter(({ buffer }) => buffers.has(buffer)).length, 4);
+  // Small frames share their buffers, so none is free.
+  const [small] = encoder.encode(result(1));
+  assert(small);
+  encoder.recycle([small]);
+  const [next] = encoder.encode(result(2));
+  assertEquals(next?.byteOffset, small.byteOffset + small.length);
+});
