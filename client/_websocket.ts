@@ -13,9 +13,9 @@
  */
 export function findWebSocket(): typeof WebSocket | Promise<typeof WebSocket> {
   // A promise is for the module that may take this one's place.
-  const { WebSocket } = globalThis;
-  if (WebSocket === undefined) {
+  const found = globalThis.WebSocket;
+  if (found === undefined) {
     throw new TypeError("No global WebSocket: connect() takes one as its option WebSocket");
   }
-  return WebSocket;
+  return found;
 }

@@ -141,11 +141,11 @@ export interface SocketLike extends Socket {
   /** Called when it is open. */
   onopen: { on(event: unknown): void }["on"] | null;
   /** Called with each frame. */
-  onmessage: { on(event: { readonly data: string | ArrayBuffer }): void }["on"] | null;
+  onmessage: { on(event: { readonly data: unknown }): void }["on"] | null;
   /** Called once when it has ended, however. */
   onclose: { on(event: CloseInfo): void }["on"] | null;
   /** Called before `onclose` if it failed. */
-  onerror: { on(event: { preventDefault?(): void }): void }["on"] | null;
+  onerror: { on(event: { readonly type: string; preventDefault?(): void }): void }["on"] | null;
 }
 
 /** What a 2.x frame may have before the server says more (wslink `session.js`). */
@@ -473,8 +473,11 @@ class ClientSocket {
     this.#socket.close(code, reason);
   }
 
-  #receive(data: string | ArrayBuffer): void {
+  #receive(data: unknown): void {
     try {
+      if (typeof data !== "string" && !(data instanceof ArrayBuffer)) {
+        throw new ProtocolError("frame-kind", "A frame is neither a text nor an ArrayBuffer");
+      }
       let message = this.#decoder.decode(data);
       for (; message; message = this.#decoder.next()) this.onMessage(message);
     } catch (error) {

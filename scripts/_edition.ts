@@ -10,6 +10,7 @@ import { npmImportMap, pathOf } from "./_deno.ts";
 export interface Manifest {
   name: string;
   version: string;
+  description: string;
   license: string;
   exports: Record<string, string>;
   imports: Record<string, string>;
@@ -41,13 +42,20 @@ async function copy(from: string, to: string): Promise<void> {
  *
  * @param folder Its path.
  * @param changes Replace fields of `deno.json`.
+ * @param extra Files that are not published elsewhere.
  */
-export async function writeEdition(folder: string, changes: Partial<Manifest> = {}): Promise<void> {
+export async function writeEdition(
+  folder: string,
+  changes: Partial<Manifest> = {},
+  extra: string[] = [],
+): Promise<void> {
   const manifest = await readManifest();
   await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await Deno.mkdir(`${folder}/scripts/npm_only`, { recursive: true });
-  for (const path of [...manifest.publish.include, standIn]) {
-    await copy(pathOf(path), `${folder}/${path}`);
+  const files = [...manifest.publish.include, standIn, ...extra];
+  for (const path of files) {
+    const target = `${folder}/${path}`;
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    await copy(pathOf(path), target);
   }
   const imports = Object.entries(await readNpmImports()).map(([name, target]) =>
     [name, target.replace(/^\.\//, "./scripts/npm_only/")] as const
@@ -56,7 +64,7 @@ export async function writeEdition(folder: string, changes: Partial<Manifest> = 
     ...manifest,
     ...changes,
     imports: Object.fromEntries(imports),
-    publish: { include: [...manifest.publish.include, standIn] },
+    publish: { include: files },
   };
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(edition, null, 2));
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deno, pathOf } from "../_deno.ts";
+import { pathOf } from "../_deno.ts";
 import { readNpmImports, standIn, writeEdition } from "../_edition.ts";
 
 /** One way into the package. */
@@ -20,16 +20,20 @@ export interface EntryPoint {
 export interface BuildOptions {
   entryPoints: EntryPoint[];
   outDir: string;
-  /** Deno's own namespace is never shimmed here. */
+  /** Nothing is shimmed here. */
   shims: Record<string, never>;
-  /** @default {"single"} */
-  typeCheck?: "both" | "single" | false;
+  /** Modules, and the specifier that takes the place of each. */
+  mappings?: Record<string, { name: string }>;
+  /** The types were checked before. */
+  typeCheck: false;
   /** Tests are never built here. */
   test: false;
   /** CommonJS is never built here. */
   scriptModule: false;
-  /** @default {false} */
-  skipNpmInstall?: boolean;
+  /** The sources are in the source maps. */
+  skipSourceOutput: true;
+  /** `deno pack` takes the types out, adds the source map, and leaves the rest alone. */
+  compilerOptions: { target: "ES2023"; sourceMap: "inline"; inlineSources: true };
   /** Fields of the package's `package.json`. */
   package: { name: string; version: string; [field: string]: unknown };
 }
@@ -45,30 +49,23 @@ export async function emptyDir(dir: string): Promise<void> {
 }
 
 async function run(command: string, args: string[], cwd: string): Promise<void> {
-  const { success } = await new Deno.Command(command, { args, cwd }).output();
-  if (!success) throw new Error(`${command} ${args.join(" ")} failed`);
+  const { success, stderr } = await new Deno.Command(command, { args, cwd }).output();
+  if (success) return;
+  throw new Error(`${command} ${args.join(" ")} failed:\n${new TextDecoder().decode(stderr)}`);
 }
 
-/**
- * `deno pack` keeps the names that `deno.json` maps to a file, and Node doesn't know them.
- *
- * @param folder A folder of the package.
- * @param up The way from there to the package's top.
- */
-async function replaceMappedNames(folder: string, up = "./"): Promise<void> {
-  const names = Object.entries(await readNpmImports())
-    .filter(([, target]) => target.startsWith("./") && standIn.endsWith(target.slice(1)))
-    .map(([name]) => name);
-  for await (const { name: file, isDirectory } of Deno.readDir(folder)) {
-    const path = `${folder}/${file}`;
-    if (isDirectory) await replaceMappedNames(path, up === "./" ? "../" : `../${up}`);
-    if (!file.endsWith(".js")) continue;
-    let source = await Deno.readTextFile(path);
-    for (const name of names) {
-      source = source.replaceAll(`"${name}"`, `"${up}${standIn.replace(/ts$/, "js")}"`);
-    }
-    await Deno.writeTextFile(path, source);
+async function* modules(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* modules(path);
+    else if (name.endsWith(".js")) yield path;
   }
+}
+
+/** The specifier by which a module imports another one of the package. */
+function specifierOf(from: string, to: string): string {
+  const up = "../".repeat(from.split("/").length - 1);
+  return (up === "" ? "./" : up) + to.replace(/ts$/, "js");
 }
 
 /**
@@ -77,27 +74,41 @@ async function replaceMappedNames(folder: string, up = "./"): Promise<void> {
  * @param options What to build.
  */
 export async function build(options: BuildOptions): Promise<void> {
-  const { entryPoints, outDir, typeCheck = "single", skipNpmInstall = false } = options;
+  const { entryPoints, outDir, mappings = {} } = options;
   const { name, version } = options.package;
-  const paths = entryPoints.map(({ path }) => path);
-  if (typeCheck !== false) {
-    const { success } = await deno(["check", "--quiet", ...paths]).spawn().status;
-    if (!success) throw new Error("The types don't check");
-  }
   const folder = pathOf(".cache/pack");
   const exports = entryPoints.map(({ name = ".", path }) => [name, path] as const);
-  await writeEdition(folder, { name, version, exports: Object.fromEntries(exports) });
+  const extra = entryPoints.map(({ path }) => path.replace(/^\.\//, ""))
+    .filter((path) => path.startsWith("scripts/"));
+  await writeEdition(folder, { name, version, exports: Object.fromEntries(exports) }, extra);
   const tarball = `${folder}/package.tgz`;
   await run(Deno.execPath(), ["pack", "--quiet", "--allow-dirty", "-o", tarball], folder);
   await Deno.mkdir(outDir, { recursive: true });
   await run("tar", ["-xzf", tarball, "-C", outDir, "--strip-components=1"], folder);
 
-  await replaceMappedNames(outDir);
+  // `deno pack` keeps the names that `deno.json` maps to a file, and Node doesn't know them.
+  const standIns = Object.entries(await readNpmImports())
+    .filter(([, target]) => target.startsWith("./") && standIn.endsWith(target.slice(1)))
+    .map(([name]) => name);
+  for await (const path of modules(outDir)) {
+    const file = path.slice(outDir.length + 1);
+    let source = await Deno.readTextFile(path);
+    for (const name of standIns) {
+      source = source.replaceAll(`"${name}"`, `"${specifierOf(file, standIn)}"`);
+    }
+    for (const [module, { name }] of Object.entries(mappings)) {
+      const target = module.replace(/^\.\//, "");
+      const isNeighbour = file.slice(0, file.lastIndexOf("/")) ===
+        target.slice(0, target.lastIndexOf("/"));
+      const specifier = isNeighbour
+        ? `./${target.slice(target.lastIndexOf("/") + 1).replace(/ts$/, "js")}`
+        : specifierOf(file, target);
+      source = source.replaceAll(`"${specifier}"`, `"${name}"`);
+    }
+    await Deno.writeTextFile(path, source);
+  }
 
   const manifest = `${outDir}/package.json`;
   const packed = JSON.parse(await Deno.readTextFile(manifest));
   await Deno.writeTextFile(manifest, JSON.stringify({ ...packed, ...options.package }, null, 2));
-  if (!skipNpmInstall) {
-    await run("npm", ["install", "--no-package-lock", "--no-audit", "--no-fund"], outDir);
-  }
 }

@@ -11,6 +11,7 @@ import {
   type Subscription,
   TimeoutError,
 } from "../../client.ts";
+import { defer } from "../../protocol/deferred.ts";
 import { type Cases, equal, fails, pattern } from "./_check.ts";
 
 /** The server that the cases talk to. */
@@ -31,6 +32,8 @@ export interface ServerUnderTest {
   readonly probe: string;
   /** The same with frames of at most 1024 bytes. */
   readonly small: string;
+  /** The same behind {@linkcode startCutter}; absent if the case of the cut is to be left out. */
+  readonly cut?: string;
   /** The largest binary that it takes, in bytes; absent if it takes all that the cases send. */
   readonly largestUpload?: number;
 }
@@ -87,6 +90,21 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
         equal(measure, { length: size, intact: true });
       }),
     ]);
+
+  const cuts = (url: string): [string, () => Promise<void>] => [
+    "a cut ends the call in flight, and the client comes back",
+    async () => {
+      const session = await connect(url, { wire, reconnect: { initialDelay: 1 } });
+      const { clientId } = session;
+      await fails(session.call("test.measure", [pattern(MB)]), (error) => {
+        equal(error instanceof ConnectionClosedError && error.sent, true);
+      });
+      for await (const { state } of session.statuses()) if (state === "open") break;
+      equal(session.clientId === clientId, false);
+      equal(await session.call("test.measure", [pattern(1)]), { length: 1, intact: true });
+      await session.close();
+    },
+  ];
 
   return {
     "finds the wire by itself": async () => {
@@ -259,7 +277,7 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       equal(subscription.dropped, 0);
     }),
     "publications of 1 MB to a callback": probe(async (session) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = defer<void>();
       const heard: { number: number; data: Uint8Array }[] = [];
       const subscription = session.subscribe<{ number: number; data: Uint8Array }>(
         "a.topic",
@@ -275,7 +293,7 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       for (const { data } of heard) equal(data, pattern(MB));
     }),
     "a topic is not heard any more once unsubscribed": probe(async (session) => {
-      const first = Promise.withResolvers<void>();
+      const first = defer<void>();
       let heard = 0;
       const left = session.subscribe("left.topic", () => {
         heard++;
@@ -356,6 +374,7 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       });
       equal(await session.call("test.echo"), { args: [], kwargs: {} });
     }),
+    ...Object.fromEntries(server.cut === undefined ? [] : [cuts(server.cut)]),
     "closing ends the calls in flight": async () => {
       const session = await connect(server.probe, { wire });
       const call = session.call("test.sleep", [3600]);

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { checkModuleComment } from "../../scripts/check_docs.ts";
 import { compareImports } from "../../scripts/check_imports.ts";
+import { compareApis } from "../../scripts/check_npm.ts";
+import { manifestOf } from "../../scripts/npm_edition/manifest.ts";
 import { ended, line, parseLine } from "../../scripts/_counts.ts";
 
 Deno.test("checkModuleComment() wants a @module comment with an example at the top", () => {
@@ -61,4 +63,48 @@ Deno.test("parseLine() reads the last line that line() wrote", () => {
   const text = `${line({ passed: 1, failed: 2 })}\nmore\n${line({ passed: 412, failed: 0 })}\n`;
   assertEquals(parseLine(text), { passed: 412, failed: 0 });
   assertEquals(parseLine("ok | 412 passed, 0 failed"), undefined);
+});
+
+Deno.test("compareApis() finds names and types that differ", () => {
+  const source = new Map([["connect", "value A"], ["Session", "type S"], ["Wire", "type W"]]);
+  const packed = new Map([["connect", "value A"], ["Session", "type T"], ["Frame", "type F"]]);
+  assertEquals(compareApis("./client", source, packed), [
+    "./client: Session is\ntype T\nwhere the source has\ntype S",
+    "./client lacks Wire",
+    "./client has Frame, which the source lacks",
+  ]);
+  assertEquals(compareApis("./client", source, source), []);
+});
+
+Deno.test("manifestOf() gives each runtime its server and Node its sockets", () => {
+  const manifest = {
+    ...{ name: "@hawser/hawser", version: "1.0.0", description: "", license: "MIT", imports: {} },
+    exports: { "./server": "./server.ts", "./bun": "./bun.ts", "./node": "./node.ts" },
+    publish: { include: [] },
+  };
+  const modules = ["server", "bun", "node", "client/_websocket", "scripts/npm_edition/websocket"];
+  const places = new Map(modules.map((module) => [module, `./esm/${module}`]));
+  const { exports, imports, dependencies } = manifestOf(manifest, places, {
+    ...{ ws: "^8.0.0", "@types/ws": "^8.0.0" },
+  });
+  assertEquals(exports, {
+    "./server": {
+      types: "./esm/server.d.ts",
+      deno: "./esm/server.js",
+      bun: "./esm/bun.js",
+      default: "./esm/node.js",
+    },
+    "./bun": { types: "./esm/bun.d.ts", default: "./esm/bun.js" },
+    "./node": { types: "./esm/node.d.ts", default: "./esm/node.js" },
+    "./package.json": "./package.json",
+  });
+  const own = "./esm/client/_websocket.js";
+  assertEquals(imports, {
+    "#websocket": {
+      ...{ browser: own, deno: own, bun: own, workerd: own },
+      node: "./esm/scripts/npm_edition/websocket.js",
+      default: own,
+    },
+  });
+  assertEquals(dependencies, { ws: "^8.0.0" });
 });
