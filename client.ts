@@ -53,6 +53,7 @@ export type {
   ProcedureResult,
   Procedures,
   RemoteStream,
+  Returned,
   Sent,
   StreamItem,
   StreamName,

@@ -46,6 +46,7 @@ export {
   QueueFullError,
   type ReconnectOptions,
   type RemoteStream,
+  type Returned,
   RpcError,
   type RpcErrorObject,
   type Sent,

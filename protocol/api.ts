@@ -30,7 +30,7 @@ export type ProcedureOf<S, M> = S extends { readonly procedures: infer P }
   : never;
 
 /** What a procedure returns, before it travels. */
-type Returned<S, M> = ProcedureOf<S, M> extends
+export type Returned<S, M> = ProcedureOf<S, M> extends
   { readonly handler: (call: never, ...args: never[]) => infer R } ? Awaited<R>
   : ProcedureOf<S, M> extends (...args: never[]) => infer R ? Awaited<R>
   : never;

@@ -23,6 +23,11 @@ export type { Client, ErrorContext, Publisher, PublishOptions } from "./client.t
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { CallOptions } from "../session/outgoing.ts";
-export type { CallContext, DefineProcedure, ProcedureOptions } from "../session/procedure.ts";
+export type {
+  CallContext,
+  DefineProcedure,
+  ProcedureDefinition,
+  ProcedureOptions,
+} from "../session/procedure.ts";
 export { type CloseOptions, Server, type ServerOptions, type Upgrade } from "./server.ts";
-export type { ServerSession } from "./session.ts";
+export type { Connection } from "./connection.ts";

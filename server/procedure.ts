@@ -7,7 +7,7 @@ import {
   type CallContext,
   define,
   type DefineProcedure,
-  type Procedure as AnyProcedure,
+  type ProcedureDefinition,
 } from "../session/procedure.ts";
 import type { Client, Publisher } from "./client.ts";
 
@@ -20,7 +20,7 @@ export interface Call extends CallContext {
 }
 
 /** A procedure that gets its {@linkcode Call} first; made by {@linkcode procedure}. */
-export type Procedure<Args extends unknown[] = never[], Result = unknown> = AnyProcedure<
+export type Procedure<Args extends unknown[] = never[], Result = unknown> = ProcedureDefinition<
   Call,
   Args,
   Result

@@ -20,7 +20,8 @@ import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
 import { Registry } from "../session/registry.ts";
 import type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
-import { ServerSession } from "./session.ts";
+import { Connection } from "./connection.ts";
+import type { ServerSession } from "./session.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
@@ -130,10 +131,10 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly limits: Limits;
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
-  readonly #sessions = new Set<ServerSession>();
+  readonly #connections = new Set<Connection>();
   readonly #registry = new Registry<IncomingCall>();
   readonly #topics: Topics;
-  readonly #accept: (socket: Socket, request?: Request) => ServerSession;
+  readonly #accept: (socket: Socket, request?: Request) => Connection;
   readonly #upgrade: Upgrade;
   #state: "open" | "closing" | "closed" = "open";
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
@@ -222,17 +223,17 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       left: (session: ServerSession, close: CloseInfo) => {
         if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
       },
-      gone: (session: ServerSession) => {
-        this.#sessions.delete(session);
-        if (this.#sessions.size === 0) this.#allGone?.resolve();
+      gone: (connection: Connection) => {
+        this.#connections.delete(connection);
+        if (this.#connections.size === 0) this.#allGone?.resolve();
       },
       report,
     };
     this.#accept = (socket, request) => {
-      const session = new ServerSession(host, socket, request);
-      this.#sessions.add(session);
-      if (this.#state !== "open") session.close(1001, "Server shutdown");
-      return session;
+      const connection = new Connection(host, socket, request);
+      this.#connections.add(connection);
+      if (this.#state !== "open") connection.close(1001, "Server shutdown");
+      return connection;
     };
   }
 
@@ -278,12 +279,12 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    *
    * @param socket The connection, open.
    * @param request The HTTP request that it came with.
-   * @returns The session, which wants to be told of frames and of the end.
+   * @returns The connection, which wants to be told of frames and of the end.
    */
   accept(
     socket: Socket,
     request?: Request,
-  ): Pick<ServerSession, "receive" | "ended" | "known"> {
+  ): Pick<Connection, "receive" | "ended" | "known"> {
     return this.#accept(socket, request);
   }
 
@@ -299,13 +300,13 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     this.#state = "closing";
     clearTimeout(this.#exitTimer);
     const { drain = 1000 } = options;
-    const sessions = [...this.#sessions];
-    if (drain > 0 && sessions.length > 0) {
-      await within(drain, Promise.all(sessions.map((session) => session.drained())));
+    const connections = [...this.#connections];
+    if (drain > 0 && connections.length > 0) {
+      await within(drain, Promise.all(connections.map((connection) => connection.drained())));
     }
     this.#allGone = defer();
-    for (const session of this.#sessions) session.close(1001, "Server shutdown");
-    if (this.#sessions.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
+    for (const connection of this.#connections) connection.close(1001, "Server shutdown");
+    if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#state = "closed";
     this.#closed.resolve();
   }

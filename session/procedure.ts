@@ -43,7 +43,7 @@ export interface ProcedureOptions {
 }
 
 /** A procedure that gets its call first; made by `procedure()`. */
-export interface Procedure<Context, Args extends unknown[] = never[], Result = unknown>
+export interface ProcedureDefinition<Context, Args extends unknown[] = never[], Result = unknown>
   extends ProcedureOptions {
   /** What runs. */
   readonly handler: (call: Context, ...args: Args) => Result;
@@ -60,7 +60,7 @@ export interface DefineProcedure<Context> {
    */
   <Args extends unknown[], Result>(
     handler: (call: Context, ...args: Args) => Result,
-  ): Procedure<Context, Args, Result>;
+  ): ProcedureDefinition<Context, Args, Result>;
   /**
    * Defines a procedure with options.
    *
@@ -71,14 +71,14 @@ export interface DefineProcedure<Context> {
   <Args extends unknown[], Result>(
     options: ProcedureOptions,
     handler: (call: Context, ...args: Args) => Result,
-  ): Procedure<Context, Args, Result>;
+  ): ProcedureDefinition<Context, Args, Result>;
 }
 
 /** Defines a procedure for calls of any kind; the facades give it a type for theirs. */
 export function define<Context, Args extends unknown[], Result>(
   first: ProcedureOptions | ((call: Context, ...args: Args) => Result),
   second?: (call: Context, ...args: Args) => Result,
-): Procedure<Context, Args, Result> {
+): ProcedureDefinition<Context, Args, Result> {
   if (typeof first === "function") return { handler: first };
   if (typeof second !== "function") throw new TypeError("A procedure needs a handler function");
   return { ...first, handler: second };

@@ -1,0 +1,288 @@
+/**
+ * One connection of a server's: finding out the wire, waiting for a good hello,
+ * and taking frames to the session and from it. No sockets are opened here.
+ *
+ * @module
+ */
+import {
+  announce,
+  type CloseInfo,
+  type Encoder,
+  ErrorCode,
+  type Feature,
+  type Frame,
+  HELLO_METHOD,
+  isMap,
+  JsonDecoder,
+  type Limits,
+  type Message,
+  MsgpackDecoder,
+  type OutgoingMessage,
+  ProtocolError,
+  readAgreement,
+  type RequestMessage,
+  RpcError,
+  type Wire,
+} from "../protocol/mod.ts";
+import { type SendOptions, SendQueue, type Socket } from "../protocol/send_queue.ts";
+import { UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
+import type { Client, ErrorContext } from "./client.ts";
+import { ServerSession, type SessionHost } from "./session.ts";
+
+/** What a connection needs of its server. */
+export interface ConnectionHost extends SessionHost {
+  readonly limits: Limits;
+  /** What holds before a good hello. */
+  readonly helloLimits: Limits;
+  readonly encoders: Readonly<Record<Wire, Encoder>>;
+  /** What is offered to clients beyond wslink. */
+  readonly features: readonly Feature[];
+  checkSecret(secret: unknown, client: Client): boolean | Promise<boolean>;
+  report(error: unknown, context: ErrorContext): void;
+  /** Its socket has ended. */
+  gone(connection: Connection): void;
+}
+
+/** The close code for a client that doesn't read what it is sent. */
+export const SLOW_CONSUMER = 4013;
+
+/** A connection, as an adapter drives it. */
+export class Connection {
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #queue: SendQueue;
+  readonly #session: ServerSession;
+  #decoder: JsonDecoder | MsgpackDecoder | undefined;
+  #state: "new" | "open" | "closed" = "new";
+  #checking = false;
+  #failedHellos = 0;
+  /** Frames that came while a secret is being checked; they hold no more than one hello may. */
+  #backlog: (string | ArrayBuffer)[] = [];
+  #helloTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Starts to wait for the hello.
+   *
+   * @param host The server's side of it.
+   * @param socket The connection, open.
+   * @param request The HTTP request that it came with.
+   */
+  constructor(host: ConnectionHost, socket: Socket, request?: Request) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#queue = new SendQueue(
+      socket,
+      host.limits.queueBytes,
+      () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
+    );
+    this.#session = new ServerSession(host, this, request);
+    this.#helloTimer = setTimeout(
+      () => this.close(1008, "No hello in time"),
+      host.limits.helloTime,
+    );
+  }
+
+  /** The wire that the first frame was of. */
+  get wire(): Wire {
+    return this.#decoder?.wire ?? "msgpack";
+  }
+
+  /** Whether it has said a good hello: until then an adapter keeps little for it. */
+  get known(): boolean {
+    return this.#state === "open";
+  }
+
+  /** How many publications were dropped because the client couldn't keep up. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  /**
+   * Takes the next frame.
+   *
+   * @param data The frame, as the socket delivered it.
+   */
+  receive(data: string | ArrayBuffer): void {
+    if (this.#state === "closed") return;
+    if (this.#checking) return this.#defer(data);
+    try {
+      const decoder = this.#decoderFor(data);
+      let message = decoder.decode(data);
+      for (; message; message = decoder.next()) this.#handle(message);
+    } catch (error) {
+      if (error instanceof ProtocolError) this.close(error.closeCode, error.message);
+      else {
+        this.#host.report(error, { client: this.#session });
+        this.close(1011, "Internal error");
+      }
+    }
+  }
+
+  /**
+   * Sends a message.
+   *
+   * @param message The message.
+   * @throws {SerializeError} If it holds a value that can't be sent.
+   */
+  send(message: OutgoingMessage): void {
+    const encoder = this.#host.encoders[this.wire];
+    const frames = encoder.encode(message);
+    if (this.#queue.send(frames)) encoder.recycle?.(frames);
+  }
+
+  /**
+   * Sends a publication's frames.
+   *
+   * @param frames The frames, shared with other connections.
+   * @param options What may happen if the client can't keep up.
+   * @returns Whether it is done with the frames.
+   */
+  deliver(frames: readonly Frame[], options: SendOptions): boolean {
+    return this.#state !== "open" || this.#queue.send(frames, options);
+  }
+
+  /**
+   * Ends the connection.
+   *
+   * @param code The close code.
+   * @param reason Cut to what a close frame holds.
+   */
+  close(code = 1000, reason = ""): void {
+    if (this.#state === "closed") return;
+    this.#socket.close(code, cut(reason));
+    // The socket's own close event may take as long as the peer likes.
+    this.#release({ code, reason });
+  }
+
+  /**
+   * The adapter's word that the socket has ended.
+   *
+   * @param close How it ended.
+   */
+  ended(close: CloseInfo): void {
+    this.#release(close);
+    this.#host.gone(this);
+  }
+
+  #release(close: CloseInfo): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    clearTimeout(this.#helloTimer);
+    this.#backlog = [];
+    this.#queue.clear();
+    this.#session.end(close);
+  }
+
+  /**
+   * Resolves when no call is running and everything has been sent, or the
+   * connection has ended.
+   *
+   * @returns A promise that never rejects.
+   */
+  async drained(): Promise<void> {
+    await this.#session.idle();
+    if (this.#state !== "closed") await this.#queue.drained();
+  }
+
+  #decoderFor(data: string | ArrayBuffer): JsonDecoder | MsgpackDecoder {
+    const { helloLimits } = this.#host;
+    return this.#decoder ??= typeof data === "string"
+      ? new JsonDecoder(helloLimits)
+      : new MsgpackDecoder(helloLimits);
+  }
+
+  #defer(data: string | ArrayBuffer): void {
+    this.#backlog.push(data);
+    const size = this.#backlog.reduce((sum, frame) => sum + sizeOf(frame) + 64, 0);
+    if (size > this.#host.limits.helloSize * 4) {
+      this.close(1008, "Too much before the hello's answer");
+    }
+  }
+
+  #handle(message: Message): void {
+    // A batch may go on behind the message that ended the connection.
+    if (this.#state === "closed") return;
+    if (message.type === "request" && message.method === HELLO_METHOD && isSystem(message)) {
+      this.#hello(message);
+    } else if (this.#state === "open") this.#session.receive(message);
+    else if (message.type === "invalid") this.#reject(message.id, UNAUTHORIZED);
+    else if (message.type === "request") {
+      this.#reject(message.id, isSystem(message) ? UNKNOWN_SYSTEM_METHOD : UNAUTHORIZED);
+    }
+  }
+
+  #hello({ id, method, args }: RequestMessage): void {
+    const [hello] = args;
+    if (!isMap(hello) || !Object.hasOwn(hello, "secret")) return this.#helloFailed(id);
+    let good: boolean | Promise<boolean>;
+    try {
+      good = this.#host.checkSecret(hello.secret, this.#session);
+    } catch (error) {
+      this.#host.report(error, { client: this.#session, method });
+      good = false;
+    }
+    if (typeof good === "boolean") return this.#answerHello(id, good, hello.hawser);
+    this.#checking = true;
+    good.catch((error: unknown) => {
+      this.#host.report(error, { client: this.#session, method });
+      return false;
+    }).then((good) => {
+      if (this.#state === "closed") return;
+      this.#checking = false;
+      this.#answerHello(id, good, hello.hawser);
+      const backlog = this.#backlog;
+      this.#backlog = [];
+      for (const data of backlog) this.receive(data);
+    });
+  }
+
+  #answerHello(id: string, good: boolean, offer: unknown): void {
+    if (!good) return this.#helloFailed(id);
+    const { limits } = this.#host;
+    const isNew = this.#state !== "open";
+    if (isNew) {
+      clearTimeout(this.#helloTimer);
+      this.#state = "open";
+      if (this.#decoder) this.#decoder.limits = limits;
+      this.#session.features = readAgreement(offer, this.#host.features);
+    }
+    const { features } = this.#session;
+    const result = {
+      clientID: this.#session.id,
+      // A 1.x server's answer has no maxMsgSize: attachments are one frame whatever their size.
+      ...(this.wire === "msgpack" ? { maxMsgSize: limits.frameSize } : {}),
+      ...(features.size > 0 ? { hawser: announce(features) } : {}),
+    };
+    this.send({ type: "result", id, result });
+    if (isNew) this.#session.begin();
+  }
+
+  #helloFailed(id: string): void {
+    this.#reject(id, new RpcError(ErrorCode.authentication, "Authentication failed"));
+    if (++this.#failedHellos >= this.#host.limits.helloAttempts) {
+      this.close(1008, "Too many failed hellos");
+    }
+  }
+
+  #reject(id: string, error: RpcError): void {
+    this.send({ type: "error", id, error: error.toWire() });
+  }
+}
+
+const UNAUTHORIZED = new RpcError(
+  ErrorCode.authentication,
+  "Unauthorized: Skip message processing",
+);
+
+function isSystem({ id }: RequestMessage): boolean {
+  return id.startsWith("system:");
+}
+
+function sizeOf(data: string | ArrayBuffer): number {
+  return typeof data === "string" ? data.length : data.byteLength;
+}
+
+/** A close reason has at most 123 bytes (RFC 6455 section 5.5). */
+function cut(reason: string): string {
+  return reason.slice(0, new TextEncoder().encodeInto(reason, new Uint8Array(123)).read);
+}
