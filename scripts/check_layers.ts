@@ -32,10 +32,12 @@ function rankOf(folder: string): number {
   return layers.findIndex((row) => row.includes(folder));
 }
 
-async function* sources(folder: URL): AsyncGenerator<URL> {
+async function* sources(folder: URL, top = folder): AsyncGenerator<URL> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (name.startsWith(".") || name === "node_modules" || name === "npm") continue;
-    if (isDirectory) yield* sources(new URL(`${encodeURIComponent(name)}/`, folder));
+    if (name.startsWith(".") || name === "node_modules") continue;
+    // What the build writes.
+    if (name === "npm" && folder === top) continue;
+    if (isDirectory) yield* sources(new URL(`${encodeURIComponent(name)}/`, folder), top);
     else if (name.endsWith(".ts")) yield new URL(encodeURIComponent(name), folder);
   }
 }

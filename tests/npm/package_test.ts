@@ -1,0 +1,120 @@
+/** The npm edition: its form, what it brings along, and what TypeScript and each runtime make of it. */
+
+import { stop } from "esbuild";
+import { assertEquals } from "@std/assert";
+import { pathOf } from "../../scripts/_deno.ts";
+import { bundleOf, checkBundles, checkEntryPoints, checkForm } from "../../scripts/check_npm.ts";
+import { startCutter } from "../peers/_cutter.ts";
+import { hawserClientCases, type ServerUnderTest } from "../peers/_hawser_client_cases.ts";
+import { startHawserUnderTest } from "../peers/_hawser_servers.ts";
+import { requirePeer } from "../peers/_installed.ts";
+import { PYTHON_VERSIONS, startPythonUnderTest } from "../peers/_python.ts";
+import { clientRow, report } from "../peers/_results.ts";
+import { openProject, run } from "./_project.ts";
+
+/** esbuild's service is a process that several tests share. */
+function test(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+test("the npm edition has the entry points, names and types of the source", async () => {
+  assertEquals(await checkEntryPoints((await openProject()).package), []);
+});
+
+test("publint and arethetypeswrong find nothing in the npm edition, and it is small", async () => {
+  const { package: folder, tarball } = await openProject();
+  assertEquals(await checkForm(folder, tarball), []);
+});
+
+test("the npm edition brings neither packages nor the server into a browser", async () => {
+  assertEquals(await checkBundles((await openProject()).package), []);
+  await stop();
+});
+
+test("the npm edition's client knows ws on Node alone", async () => {
+  const { package: folder } = await openProject();
+  const imports = async (runtime: string) => (await bundleOf(folder, ".", runtime)).imports;
+  assertEquals(await imports("node"), ["ws"]);
+  for (const runtime of ["browser", "deno", "bun", "workerd"]) {
+    assertEquals(await imports(runtime), [], runtime);
+  }
+  await stop();
+});
+
+test("a codec that isn't imported isn't bundled", async () => {
+  const { package: folder } = await openProject();
+  const codecs = async (name: string) =>
+    (await bundleOf(folder, "./protocol", "browser", name)).modules
+      .filter((path) => path.endsWith("_codec.js"));
+  assertEquals(await codecs("RpcError"), []);
+  assertEquals(await codecs("MsgpackDecoder"), ["protocol/msgpack_codec.js"]);
+  assertEquals(await codecs("JsonDecoder"), ["protocol/json_codec.js"]);
+  await stop();
+});
+
+const libraries = {
+  "a browser's library": { lib: ["es2023", "esnext.disposable", "dom"], types: [] },
+  "Node's types alone": { lib: ["es2023", "esnext.disposable"], types: ["node"] },
+};
+
+for (const [library, { lib, types }] of Object.entries(libraries)) {
+  for (const moduleResolution of ["bundler", "node16", "nodenext"]) {
+    for (const typescript of ["typescript", "typescript5"]) {
+      test(`${typescript} takes the declarations: ${moduleResolution}, ${library}`, async () => {
+        const { folder } = await openProject();
+        await Deno.copyFile(pathOf("tests/npm/consumer/main.ts"), `${folder}/main.ts`);
+        const config = {
+          compilerOptions: {
+            ...{ lib, types, moduleResolution, target: "es2023", noEmit: true },
+            module: moduleResolution === "bundler" ? "esnext" : moduleResolution,
+            ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+          },
+          files: ["main.ts"],
+        };
+        await Deno.writeTextFile(`${folder}/tsconfig.json`, JSON.stringify(config));
+        const node = requirePeer(".cache/node22/node_modules/node/bin/node", "Node 22");
+        await run(node, [`node_modules/${typescript}/bin/tsc`, "--project", "."], folder);
+      });
+    }
+  }
+}
+
+/** The runtimes, and how each runs a file. */
+const runtimes: Record<string, () => [string, ...string[]]> = {
+  ...Object.fromEntries(["20", "22", "24"].map((version) => [
+    `Node ${version} (npm)`,
+    () => [requirePeer(`.cache/node${version}/node_modules/node/bin/node`, `Node ${version}`)],
+  ])),
+  "Bun (npm)": () => [requirePeer(".cache/bun/node_modules/bun/bin/bun", "Bun"), "run"],
+  "Deno (npm)": () => [Deno.execPath(), "run", "-A", "--quiet", "--no-lock"],
+};
+
+async function prove(
+  t: Deno.TestContext,
+  runtime: string,
+  server: ServerUnderTest,
+): Promise<void> {
+  const { folder } = await openProject();
+  const [command = "", ...args] = runtimes[runtime]?.() ?? [];
+  const output = await run(command, [...args, "cases.js", JSON.stringify(server)], folder);
+  const names = Object.keys(hawserClientCases(server));
+  await report(t, clientRow(server, runtime), names, JSON.parse(output));
+}
+
+for (const runtime of Object.keys(runtimes)) {
+  for (const wire of ["json", "msgpack"] as const) {
+    test(`the npm edition's client in ${runtime} uses Hawser's server on ${wire}`, async (t) => {
+      await using server = await startHawserUnderTest(wire);
+      await using cutter = startCutter(server.probe);
+      await prove(t, runtime, { ...server, cut: cutter.url });
+    });
+  }
+}
+
+// The one runtime whose sockets are those of the package ws.
+for (const version of PYTHON_VERSIONS) {
+  test(`the npm edition's client in Node 20 uses wslink ${version} for Python`, async (t) => {
+    await using server = await startPythonUnderTest(version);
+    await prove(t, "Node 20 (npm)", server);
+  });
+}
