@@ -52,6 +52,10 @@ export class Attachments {
         used.add(value);
         return visit(payloads.get(value));
       }
+      if (typeof value === "function" || typeof value === "symbol") {
+        // JSON.stringify() leaves it out, msgpack refuses it.
+        return wire === "json" ? undefined : value;
+      }
       if (typeof value !== "object" || value === null) return value;
       if (value instanceof Blob) {
         const unread = new UnreadBlob(value);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Session } from "../client/session.ts";
+import { defer } from "../protocol/deferred.ts";
 import { RpcError, type RpcErrorObject, type Wire } from "../protocol/mod.ts";
 import type { Line } from "./_line.ts";
 import { Attachments, delivered, readBlobs } from "./_values.ts";
@@ -123,10 +124,26 @@ export class CompatSession implements WslinkSession {
     args?: readonly unknown[] | null,
     kwargs?: Readonly<Record<string, unknown>> | null,
   ): Promise<T>;
-  async call(
+  call(
     method: string,
     args?: readonly unknown[] | null,
     kwargs?: Readonly<Record<string, unknown>> | null,
+  ): Promise<unknown> {
+    const { promise, resolve, reject } = defer<unknown>();
+    this.#call(method, args, kwargs).then(resolve, (reason) => {
+      // wslink never settles a call whose connection has gone. That it is
+      // rejected here must not look like a fault of an application that
+      // doesn't wait for it.
+      if (this.#line.readyState !== 1) promise.catch(() => {});
+      reject(reason);
+    });
+    return promise;
+  }
+
+  async #call(
+    method: string,
+    args: readonly unknown[] | null | undefined,
+    kwargs: Readonly<Record<string, unknown>> | null | undefined,
   ): Promise<unknown> {
     const session = this.#session;
     const fail = (why: string) => clientError(`RPC call ${method} unsuccessful: ${why}`);

@@ -310,9 +310,8 @@ function extend(
     fireConnectionClose: (...args: [WebsocketConnection, CloseEvent]) => closed.fire(api, args),
     isA: (className: string): boolean => isNamed(model, className),
     destroy(timeout?: number): void {
-      // The answer can't come any more.
       if (timeout !== undefined && timeout > 0) {
-        session?.call("application.exit.later", [timeout]).catch(() => {});
+        session?.call("application.exit.later", [timeout]);
       }
       session?.close();
       session = null;

@@ -233,9 +233,8 @@ function extend(
     isA: (className: string): boolean => isNamed(model, className),
     destroy(timeout = 10): void {
       const { connection, session } = state;
-      // The answer can't come any more.
       if (connection?.readyState === 1 && timeout > 0) {
-        session?.call("application.exit.later", [timeout]).catch(() => {});
+        session?.call("application.exit.later", [timeout]);
       }
       connection?.close();
       if (isFunction(previous)) previous();

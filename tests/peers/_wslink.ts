@@ -27,7 +27,7 @@ export interface WslinkSession {
 
 /** wslink's connection, as far as the tests use it. */
 export interface WslinkConnection {
-  connect(): WslinkSession;
+  connect(): WslinkSession | null;
   destroy(timeout?: number): void;
   onConnectionReady(callback: () => void): void;
   onConnectionError(
@@ -38,14 +38,15 @@ export interface WslinkConnection {
   ): void;
 }
 
-interface WslinkModule {
+/** wslink's classes, by whoever made them. */
+export interface WslinkModule {
   WebsocketConnection: {
     newInstance(options: { urls: string; secret?: string }): WslinkConnection;
   };
   SmartConnect: {
     newInstance(options: { config: { sessionURL: string; secret: string } }): {
       connect(): void;
-      getSession(): WslinkSession;
+      getSession(): WslinkSession | null;
       onConnectionReady(callback: () => void): void;
       onConnectionClose(callback: () => void): void;
     };
@@ -71,6 +72,7 @@ export interface Link {
  * @param version The version of wslink for JavaScript.
  * @param urls The WebSocket's address.
  * @param secret The secret to say hello with.
+ * @param client Whose classes to use, if not npm's.
  * @returns The connection, once the hello is answered.
  * @throws What wslink reports if the hello is refused.
  */
@@ -78,8 +80,9 @@ export async function link(
   version: JsVersion,
   urls: string,
   secret?: string,
+  client: WslinkModule = modules[version],
 ): Promise<Link> {
-  const connection = modules[version].WebsocketConnection.newInstance(
+  const connection = client.WebsocketConnection.newInstance(
     secret === undefined ? { urls } : { urls, secret },
   );
   const ready = Promise.withResolvers<void>();
@@ -88,6 +91,7 @@ export async function link(
   connection.onConnectionError((_, error) => ready.reject(error));
   connection.onConnectionClose((_, event) => closed.resolve(event));
   const session = connection.connect();
+  if (session === null) throw new Error(`There is no session for ${urls}`);
   await ready.promise;
   return { connection, session, closed: closed.promise };
 }
@@ -97,19 +101,23 @@ export async function link(
  *
  * @param version The version of wslink for JavaScript.
  * @param sessionURL The WebSocket's address.
+ * @param client Whose classes to use, if not npm's.
  * @returns The session, once the hello is answered, and when its socket has closed.
  */
 export async function smartLink(
   version: JsVersion,
   sessionURL: string,
+  client: WslinkModule = modules[version],
 ): Promise<Pick<Link, "session"> & { closed: Promise<void> }> {
   const config = { sessionURL, secret: "wslink-secret" };
-  const smart = modules[version].SmartConnect.newInstance({ config });
+  const smart = client.SmartConnect.newInstance({ config });
   const ready = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
   smart.onConnectionReady(() => ready.resolve());
   smart.onConnectionClose(() => closed.resolve());
   smart.connect();
   await ready.promise;
-  return { session: smart.getSession(), closed: closed.promise };
+  const session = smart.getSession();
+  if (session === null) throw new Error(`There is no session for ${sessionURL}`);
+  return { session, closed: closed.promise };
 }

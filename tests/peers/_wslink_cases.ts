@@ -4,7 +4,13 @@
  */
 
 import { type Cases, equal, fails, pattern } from "./_check.ts";
-import { type JsVersion, link, smartLink, type WslinkSession } from "./_wslink.ts";
+import {
+  type JsVersion,
+  link,
+  smartLink,
+  type WslinkModule,
+  type WslinkSession,
+} from "./_wslink.ts";
 
 /** Where Hawser's servers are. */
 export interface Addresses {
@@ -76,15 +82,16 @@ function forgiveLateAnswer(event: ErrorEvent): void {
  *
  * @param version The version of wslink for JavaScript.
  * @param at Where Hawser's servers are.
+ * @param client Whose classes to use, if not npm's.
  * @returns The cases by name.
  */
-export function wslinkCases(version: JsVersion, at: Addresses): Cases {
+export function wslinkCases(version: JsVersion, at: Addresses, client?: WslinkModule): Cases {
   function using(
     url: string,
     work: (session: WslinkSession) => Promise<void>,
   ): () => Promise<void> {
     return async () => {
-      const { session, closed } = await link(version, url);
+      const { session, closed } = await link(version, url, undefined, client);
       try {
         await work(session);
       } finally {
@@ -183,13 +190,13 @@ export function wslinkCases(version: JsVersion, at: Addresses): Cases {
     }),
 
     "a session through SmartConnect": async () => {
-      const { session, closed } = await smartLink(version, at.probe);
+      const { session, closed } = await smartLink(version, at.probe, client);
       equal(await session.call("test.echo", [1]), { args: [1], kwargs: {} });
       session.close();
       await closed;
     },
     "a wrong secret": async () => {
-      await fails(link(version, at.probe, "wrong"), (error) => {
+      await fails(link(version, at.probe, "wrong", client), (error) => {
         equal(error, { code: -32000, message: "Authentication failed" });
       });
     },
@@ -292,13 +299,13 @@ export function wslinkCases(version: JsVersion, at: Addresses): Cases {
     }),
 
     "a server that shuts down closes with 1001": async () => {
-      const { session, closed } = await link(version, at.doomed);
+      const { session, closed } = await link(version, at.doomed, undefined, client);
       await session.call("test.shutdown");
       const { code, reason } = await closed;
       equal({ code, reason }, { code: 1001, reason: "Server shutdown" });
     },
     "destroy with a timeout asks the server to stop": async () => {
-      const { connection } = await link(version, at.exiting);
+      const { connection } = await link(version, at.exiting, undefined, client);
       globalThis.addEventListener("error", forgiveLateAnswer);
       connection.destroy(0.01); // it closes its own socket at once
     },
