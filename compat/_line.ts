@@ -43,9 +43,10 @@ export class Line {
   readonly opened: Promise<Session>;
   readonly #options: LineOptions;
   readonly #closing = new AbortController();
-  #channel: Channel | undefined;
+  #channel: Channel;
   /** What happened to the socket while it isn't known whether another one follows. */
   #held: SocketEvent[] | undefined = [];
+  #isMuted = false;
 
   /**
    * @param url The address.
@@ -53,30 +54,33 @@ export class Line {
    * @throws What opening the socket throws.
    */
   constructor(url: string, options: LineOptions) {
-    const { secret, wire, createSocket, isProxy } = options;
+    const { secret, wire } = options;
     this.asked = url;
     this.#options = options;
     // wslink's connect() reports at once what can't be opened at all, so the
     // first socket isn't left to the client.
-    let first: WebSocket | undefined = createSocket(url);
-    const enter = (channel: Channel) => {
+    let first: Channel | undefined = this.#channel = this.#open();
+    const next = () => {
+      if (first === undefined) {
+        this.#held = [];
+        this.#channel = this.#open();
+      }
       first = undefined;
-      this.#held = [];
-      this.#channel = channel;
+      return this.#channel;
     };
-    const onEvent = (channel: Channel, event: SocketEvent) => this.#receive(channel, event);
     this.opened = connect(url, {
       secret,
       wire,
+      // Nothing that wslink's own clients don't say.
+      extensions: false,
       helloTimeout: FOR_EVER,
       callTimeout: 0,
       reconnect: false,
       limits: { messageSize: MESSAGE_SIZE, values: VALUES, attachments: ATTACHMENTS },
       signal: this.#closing.signal,
-      WebSocket: class extends Channel {
+      WebSocket: class extends Port {
         constructor() {
-          super(url, first ?? createSocket(url), isProxy, onEvent);
-          enter(this);
+          super(next());
         }
       },
     });
@@ -84,7 +88,7 @@ export class Line {
       if (error instanceof RpcError) {
         // wslink leaves the socket open after a refused hello, so its
         // application hears of the refusal, and of no close.
-        this.#channel = undefined;
+        this.#isMuted = true;
         const { code, message, data } = error;
         options.onError(data === undefined ? { code, message } : { code, message, data });
       } else this.#release();
@@ -93,30 +97,34 @@ export class Line {
 
   /** The socket's address, as the socket writes it. */
   get url(): string {
-    return this.#channel?.url ?? this.asked;
+    return this.#channel.socket.url ?? this.asked;
   }
 
   /** As of a `WebSocket`. */
   get readyState(): number {
-    return this.#channel?.readyState ?? 3;
+    return this.#channel.socket.readyState;
   }
 
   /** How many bytes the socket has not sent yet. */
   get waiting(): number {
-    return this.#channel?.waiting ?? 0;
+    return this.#channel.socket.bufferedAmount ?? 0;
   }
 
   /** Closes the socket, as `WebSocket.close()` without a code does. */
   close(): void {
-    this.#channel?.close();
+    this.#channel.socket.close();
     this.#closing.abort(new DOMException("The connection was closed", "AbortError"));
   }
 
-  #receive(channel: Channel, event: SocketEvent): void {
-    // What becomes of a socket that was given up is nobody's business.
-    if (channel !== this.#channel) return;
-    if (this.#held) this.#held.push(event);
-    else this.#tell(event);
+  #open(): Channel {
+    const { createSocket, isProxy } = this.#options;
+    const channel = new Channel(createSocket(this.asked), isProxy, (event) => {
+      // What becomes of a socket that was given up is nobody's business.
+      if (channel !== this.#channel || this.#isMuted) return;
+      if (this.#held) this.#held.push(event);
+      else this.#tell(event);
+    });
+    return channel;
   }
 
   #release(): void {
@@ -131,91 +139,56 @@ export class Line {
   }
 }
 
-/** A socket as Hawser's client drives it, whose error and close events are seen by the line too. */
-class Channel implements SocketLike {
-  onopen: SocketLike["onopen"] = null;
-  onmessage: SocketLike["onmessage"] = null;
-  onclose: SocketLike["onclose"] = null;
-  onerror: SocketLike["onerror"] = null;
-  readonly #asked: string;
-  readonly #socket: WebSocket;
-  readonly #isProxy: boolean;
+/** A socket, whose events go to the line and to the client, once that is there. */
+class Channel {
+  readonly socket: WebSocket;
+  readonly isProxy: boolean;
+  #port: Port | undefined;
+  /** What came before the client, which may have to load its codec first. */
+  #early: ((port: Port) => void)[] = [];
   /** The blob that is being read, after which what came later is passed on. */
   #reading: Promise<void> | undefined;
 
-  constructor(
-    asked: string,
-    socket: WebSocket,
-    isProxy: boolean,
-    onEvent: (channel: Channel, event: SocketEvent) => void,
-  ) {
-    this.#asked = asked;
-    this.#socket = socket;
-    this.#isProxy = isProxy;
-    socket.onopen = (event) => this.onopen?.(event);
+  constructor(socket: WebSocket, isProxy: boolean, onEvent: (event: SocketEvent) => void) {
+    this.socket = socket;
+    this.isProxy = isProxy;
+    socket.onopen = (event) => this.#pass((port) => port.onopen?.(event));
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onerror = (event) => {
       // A proxy's event may be anything, and the close that follows says enough.
-      if (event instanceof Event) this.onerror?.(event);
-      onEvent(this, { type: "error", error: event });
+      if (event instanceof Event) this.#pass((port) => port.onerror?.(event));
+      onEvent({ type: "error", error: event });
     };
     socket.onclose = (event) => {
       const { code = 1006, reason = "" }: Partial<CloseEvent> = event ?? {};
-      this.onclose?.({ code, reason });
-      onEvent(this, { type: "close", event });
+      this.#pass((port) => port.onclose?.({ code, reason }));
+      onEvent({ type: "close", event });
     };
   }
 
-  get url(): string {
-    return this.#socket.url ?? this.#asked;
+  /** Connects the client, which sets its callbacks as soon as it has the port. */
+  plug(port: Port): void {
+    queueMicrotask(() => {
+      this.#port = port;
+      for (const pass of this.#early.splice(0)) pass(port);
+    });
   }
 
-  get readyState(): number {
-    return this.#socket.readyState;
-  }
-
-  get binaryType(): BinaryType {
-    return this.#socket.binaryType;
-  }
-
-  set binaryType(type: BinaryType) {
-    this.#socket.binaryType = type;
-  }
-
-  /**
-   * Nothing, so that every frame is handed over at once: as with wslink,
-   * `close()` then loses none. What really waits is {@linkcode waiting}.
-   */
-  get bufferedAmount(): number {
-    return 0;
-  }
-
-  get waiting(): number {
-    return this.#socket.bufferedAmount ?? 0;
-  }
-
-  send(data: string | Uint8Array<ArrayBuffer>): void {
-    if (!this.#isProxy) return this.#socket.send(data);
-    // wslink tells its socket so, which a proxy may have to know.
-    const options = typeof data === "string" ? [] : [{ binary: true }];
-    Reflect.apply(this.#socket.send, this.#socket, [data, ...options]);
-  }
-
-  close(code?: number, reason?: string): void {
-    // Not close(undefined): a browser takes that for the code 0.
-    if (code === undefined) this.#socket.close();
-    else this.#socket.close(code, reason);
+  #pass(pass: (port: Port) => void): void {
+    if (this.#port) pass(this.#port);
+    else this.#early.push(pass);
   }
 
   #receive(data: unknown): void {
     const isReady = typeof data === "string" || data instanceof ArrayBuffer;
     if (this.#reading === undefined && isReady) {
-      this.onmessage?.({ data });
+      this.#pass((port) => port.onmessage?.({ data }));
       return;
     }
     // A proxy may not know `binaryType`, and deliver blobs or views.
     const reading = (this.#reading ?? Promise.resolve()).then(async () => {
-      this.onmessage?.({ data: await read(data) });
+      const frame = await read(data);
+      this.#pass((port) => port.onmessage?.({ data: frame }));
       if (this.#reading === reading) this.#reading = undefined;
     });
     this.#reading = reading;
@@ -226,4 +199,53 @@ function read(data: unknown): Promise<ArrayBuffer> | ArrayBuffer | string {
   if (data instanceof Blob) return data.arrayBuffer();
   if (data instanceof Uint8Array) return new Uint8Array(data).buffer;
   return data instanceof ArrayBuffer ? data : String(data);
+}
+
+/** A channel's socket as Hawser's client drives it. */
+class Port implements SocketLike {
+  onopen: SocketLike["onopen"] = null;
+  onmessage: SocketLike["onmessage"] = null;
+  onclose: SocketLike["onclose"] = null;
+  onerror: SocketLike["onerror"] = null;
+  readonly #channel: Channel;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    channel.plug(this);
+  }
+
+  get readyState(): number {
+    return this.#channel.socket.readyState;
+  }
+
+  get binaryType(): BinaryType {
+    return this.#channel.socket.binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    this.#channel.socket.binaryType = type;
+  }
+
+  /**
+   * Nothing, so that every frame is handed over at once: as with wslink,
+   * `close()` then loses none. What really waits is the line's `waiting`.
+   */
+  get bufferedAmount(): number {
+    return 0;
+  }
+
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    const { socket, isProxy } = this.#channel;
+    if (!isProxy) return socket.send(data);
+    // wslink tells its socket so, which a proxy may have to know.
+    const options = typeof data === "string" ? [] : [{ binary: true }];
+    Reflect.apply(socket.send, socket, [data, ...options]);
+  }
+
+  close(code?: number, reason?: string): void {
+    const { socket } = this.#channel;
+    // Not close(undefined): a browser takes that for the code 0.
+    if (code === undefined) socket.close();
+    else socket.close(code, reason);
+  }
 }
