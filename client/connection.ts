@@ -161,6 +161,9 @@ const MAX_FRAME_SIZE = 16 * 1024 * 1024;
  */
 const MIN_FRAME_SIZE = 256;
 
+/** How many messages may come between the hello's answer and the session's readiness. */
+const EARLY_MESSAGES = 1024;
+
 /** How long `close()` waits for the server's side of the closing handshake, in ms. */
 const CLOSE_TIME = 1000;
 
@@ -208,7 +211,7 @@ export async function connect<S = unknown>(
 /** What a connection needs of the session that it works for. */
 type Owner = Pick<
   ClientSession,
-  "attach" | "detach" | "receive" | "setStatus" | "end" | "status"
+  "attach" | "detach" | "setStatus" | "end" | "status"
 >;
 
 class Connection {
@@ -245,7 +248,7 @@ class Connection {
     const abort = () => this.#closing.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
     try {
-      session.attach(await this.#open(session));
+      session.attach(await this.#open());
     } catch (error) {
       session.end(toError(error));
       throw error;
@@ -297,7 +300,7 @@ class Connection {
       if (signal.aborted) return;
       session.setStatus({ state: "connecting", attempt });
       try {
-        return session.attach(await this.#open(session));
+        return session.attach(await this.#open());
       } catch (failure) {
         error = toError(failure);
         if (signal.aborted) return;
@@ -309,19 +312,19 @@ class Connection {
   }
 
   /** Opens a socket and says hello, on one wire or on both in turn. */
-  async #open(session: Owner): Promise<Link> {
+  async #open(): Promise<Link> {
     const { wire = "auto" } = this.#options;
-    if (wire !== "auto") return await this.#hello(session, wire);
+    if (wire !== "auto") return await this.#hello(wire);
     const first = this.#learnt ?? "msgpack";
     try {
-      return await this.#hello(session, first);
+      return await this.#hello(first);
     } catch (error) {
       if (!isOtherWire(error, first)) throw error;
-      return await this.#hello(session, first === "msgpack" ? "json" : "msgpack");
+      return await this.#hello(first === "msgpack" ? "json" : "msgpack");
     }
   }
 
-  async #hello(session: Owner, wire: Wire): Promise<Link> {
+  async #hello(wire: Wire): Promise<Link> {
     const {
       secret = "wslink-secret",
       WebSocket = await findWebSocket(),
@@ -335,7 +338,16 @@ class Connection {
     signal.throwIfAborted();
     const socket = new ClientSocket(new WebSocket(this.#url), codec, this.#limits);
     const answer = defer<Message>();
-    socket.onMessage = answer.resolve;
+    /** What comes behind the answer, before the session is ready for it. */
+    const early: Message[] = [];
+    socket.onMessage = (message) => {
+      answer.resolve(message);
+      socket.onMessage = (message) => {
+        if (early.push(message) > EARLY_MESSAGES) {
+          throw new ProtocolError("policy", `More than ${EARLY_MESSAGES} messages came too early`);
+        }
+      };
+    };
     const abort = () => answer.reject(signal.reason);
     signal.addEventListener("abort", abort);
     const timer = setTimeout(() => {
@@ -362,10 +374,20 @@ class Connection {
         });
       };
       const welcome = socket.welcome(await answer.promise, features);
+      // A page that talks to a wslink server never loads this.
+      const { extend } = welcome.features.size > 0 ? await import("./extended.ts") : {};
       this.#learnt = wire;
       this.#socket = socket;
-      socket.onMessage = (message) => session.receive(message);
-      return { ...welcome, wire, send: (message) => socket.send(message) };
+      return {
+        ...welcome,
+        wire,
+        extend,
+        send: (message) => socket.send(message),
+        open(receive) {
+          socket.onMessage = receive;
+          for (const message of early) receive(message);
+        },
+      };
     } catch (error) {
       socket.close(1000, "");
       throw error;
