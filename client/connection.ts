@@ -164,6 +164,9 @@ const MIN_FRAME_SIZE = 256;
 /** How many messages may come between the hello's answer and the session's readiness. */
 const EARLY_MESSAGES = 1024;
 
+/** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
+const MAX_INTERLEAVED = 4 * 1024 * 1024;
+
 /** How long `close()` waits for the server's side of the closing handshake, in ms. */
 const CLOSE_TIME = 1000;
 
@@ -382,7 +385,7 @@ class Connection {
         ...welcome,
         wire,
         extend,
-        send: (message) => socket.send(message),
+        send: (message, order) => socket.send(message, order),
         open(receive) {
           socket.onMessage = receive;
           for (const message of early) receive(message);
@@ -436,7 +439,7 @@ class ClientSocket {
     this.#encoder = encoder;
     this.#decoder = decoder;
     // send() looks at what waits before it adds to it, so the queue's own bound has nothing to do.
-    this.#queue = new SendQueue(socket, Infinity, () => {});
+    this.#queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED });
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.opened = true;
@@ -457,7 +460,7 @@ class ClientSocket {
   }
 
   /** Sends a message, or throws without having sent anything. */
-  send(message: OutgoingMessage): void {
+  send(message: OutgoingMessage, order?: string): void {
     const { queueBytes } = this.#limits;
     const waiting = this.#queue.held + this.#socket.bufferedAmount;
     if (waiting > queueBytes) {
@@ -467,7 +470,7 @@ class ClientSocket {
         } was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
       );
     }
-    this.#queue.send(this.#encoder.encode(message));
+    this.#queue.send(this.#encoder.encode(message), order === undefined ? undefined : { order });
   }
 
   /** Reads the hello's answer. */
