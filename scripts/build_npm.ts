@@ -12,6 +12,7 @@ import { build, emptyDir } from "@deno/dnt";
 import { stop, transform } from "esbuild";
 import { pathOf, root } from "./_deno.ts";
 import { readManifest } from "./_edition.ts";
+import { buildWslink } from "./_wslink_package.ts";
 import { manifestOf, type Places } from "./npm_edition/manifest.ts";
 
 /** Modules of the package that no one imports by name: each is one of two that a condition picks. */
@@ -100,6 +101,7 @@ async function findPlaces(outDir: string, modules: string[]): Promise<Places> {
 if (import.meta.main) {
   const outDir = pathOf("npm/hawser");
   await buildHawser(outDir);
+  await buildWslink(pathOf("npm/wslink"), outDir);
   await stop();
-  console.log(`@hawser/hawser is in ${outDir}`);
+  console.log(`@hawser/hawser and @hawser/wslink are in ${pathOf("npm")}`);
 }

@@ -1,0 +1,102 @@
+/**
+ * Builds `@hawser/wslink`: the paths and names of npm's `wslink`, on the drop-in of
+ * `@hawser/hawser/compat`.
+ */
+
+import { build } from "esbuild";
+import { pathOf } from "./_deno.ts";
+import { readManifest } from "./_edition.ts";
+
+const source = "scripts/wslink_package";
+
+/** The folders of `src/`, each of which is a module of npm's wslink. */
+const classes = [
+  "CompositeClosureHelper",
+  "ProcessLauncher",
+  "SmartConnect",
+  "WebsocketConnection",
+];
+
+/** npm's wslink has no `exports`, so that bundlers find a folder's `index.js`; here each way to write it is named. */
+function exportsOf(): Record<string, unknown> {
+  const entries = ["src", ...classes.map((name) => `src/${name}`)].flatMap((folder) => {
+    const target = {
+      types: `./${folder}/index.d.ts`,
+      default: `./${folder}/index.js`,
+    };
+    return [
+      [`./${folder}`, target],
+      [`./${folder}/index`, target],
+      [`./${folder}/index.js`, target],
+    ];
+  });
+  return {
+    ".": { types: "./src/index.d.ts", default: "./src/index.js" },
+    ...Object.fromEntries(entries),
+    "./dist/wslink.js": "./dist/wslink.js",
+    "./package.json": "./package.json",
+  };
+}
+
+/** What a page gets that loads `dist/wslink.js` with a script tag: the global `wslink`, or a module of its loader's. */
+const wrapper = {
+  banner: `(function (root, make) {
+  if (typeof module === "object" && module.exports) module.exports = make();
+  else if (typeof define === "function" && define.amd) define([], make);
+  else root.wslink = make();
+})(typeof self === "undefined" ? globalThis : self, function () {`,
+  footer: "return wslink;\n});",
+};
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+/**
+ * Writes the package.
+ *
+ * @param outDir Where to; it is emptied first.
+ * @param hawser Where the built `@hawser/hawser` is.
+ */
+export async function buildWslink(outDir: string, hawser: string): Promise<void> {
+  const { version, license } = await readManifest();
+  await Deno.remove(outDir, { recursive: true }).catch(() => {});
+  await copyFolder(pathOf(source), outDir);
+  await Deno.copyFile(pathOf("LICENSE"), `${outDir}/LICENSE`);
+  const manifest = {
+    name: "@hawser/wslink",
+    version,
+    description: "npm's wslink, by file and by name, on Hawser's client",
+    keywords: ["wslink", "rpc", "websocket", "pubsub", "binary", "vtk", "trame"],
+    license,
+    type: "module",
+    sideEffects: false,
+    engines: { node: ">=20" },
+    main: "./src/index.js",
+    types: "./src/index.d.ts",
+    exports: exportsOf(),
+    files: ["src", "dist", "README.md", "LICENSE"],
+    dependencies: { "@hawser/hawser": `^${version}` },
+  };
+  await Deno.writeTextFile(`${outDir}/package.json`, JSON.stringify(manifest, null, 2) + "\n");
+  await build({
+    entryPoints: [`${outDir}/src/index.js`],
+    outfile: `${outDir}/dist/wslink.js`,
+    bundle: true,
+    minify: true,
+    format: "iife",
+    globalName: "wslink",
+    target: "es2023",
+    conditions: ["browser"],
+    alias: { "@hawser/hawser/compat": `${hawser}/compat.js` },
+    banner: { js: wrapper.banner },
+    footer: { js: wrapper.footer },
+    logLevel: "error",
+  });
+  // What a script tag or require() loads is no module.
+  await Deno.writeTextFile(`${outDir}/dist/package.json`, '{ "type": "commonjs" }\n');
+}

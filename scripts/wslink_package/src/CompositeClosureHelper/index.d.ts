@@ -1,0 +1,1 @@
+export { capitalize, CompositeClosureHelper as default } from "@hawser/hawser/compat";
