@@ -98,20 +98,6 @@ export function toPathname(path: string): string {
   return new URL(path, "http://localhost").pathname;
 }
 
-/**
- * Refuses what is no WebSocket request, where one is wanted.
- *
- * @param request The request.
- * @returns The response; `undefined` for a WebSocket request.
- */
-export function refuse(request: Request): Response | undefined {
-  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return undefined;
-  return new Response("A WebSocket is expected here", {
-    status: 426,
-    headers: { connection: "upgrade", upgrade: "websocket" },
-  });
-}
-
 function toPlace(options: ServeOptions): Place {
   const { port = 8080, hostname = "127.0.0.1", path = "/ws", content, cert, key, signal } = options;
   const pathname = toPathname(path);

@@ -5,7 +5,8 @@
  */
 import { serveDir } from "@std/http/file-server";
 import type { Server, Upgrade } from "../server/server.ts";
-import { listen, type Listening, refuse, type ServeOptions } from "./_listen.ts";
+import { listen, type Listening, type ServeOptions } from "./_listen.ts";
+import { refuse } from "./_refuse.ts";
 
 export type { Listening, ServeOptions } from "./_listen.ts";
 

@@ -34,14 +34,8 @@ import { type CreateServer, createServerWith } from "../server/create.ts";
 import type { CloseInfo } from "../protocol/mod.ts";
 import type { Server, Upgrade } from "../server/server.ts";
 import { startHeartbeat } from "./_heartbeat.ts";
-import {
-  type Answer,
-  listen,
-  type Listening,
-  refuse,
-  type ServeOptions,
-  toPathname,
-} from "./_listen.ts";
+import { type Answer, listen, type Listening, type ServeOptions, toPathname } from "./_listen.ts";
+import { refuse } from "./_refuse.ts";
 import { serveDir } from "./files.ts";
 
 export type { Listening, ServeOptions } from "./_listen.ts";
@@ -78,6 +72,9 @@ const upgrade: Upgrade = (request) => {
   const refusal = refuse(request);
   if (refusal) return refusal;
   const shakeHands = handshakes.get(request);
+  if (shakeHands === undefined && !request.headers.get("connection")?.match(/\bupgrade\b/i)) {
+    return new Response("The WebSocket handshake is incomplete", { status: 400 });
+  }
   if (shakeHands === undefined) {
     throw new TypeError(
       "Node can't upgrade a Request: attach(server, httpServer) takes connections",
@@ -125,15 +122,26 @@ export const createServer: CreateServer = createServerWith(upgrade);
 export function serve(server: Server, options: ServeOptions = {}): Promise<Listening> {
   return listen(server, options, serveDir, async ({ port, hostname, pathname, tls }, answer) => {
     const http = tls ? createHttpsServer(tls) : createHttpServer();
-    http.on("request", (incoming, outgoing) => respond(answer, incoming, outgoing));
+    const running = new Set<Promise<unknown>>();
+    http.on("request", (incoming, outgoing) => {
+      const response = respond(answer, incoming, outgoing)
+        // Whoever asked may leave before all of it is sent, and a file may end before its length.
+        .catch(() => outgoing.destroy())
+        .finally(() => running.delete(response));
+      running.add(response);
+    });
     attach(server, http, { path: pathname });
-    const finished = once(http, "close").then(() => {});
     http.listen(port, hostname);
     // Rejects if it can't.
     await once(http, "listening");
+    const finished = once(http, "close").then(() => {});
     const address = http.address();
     if (address === null || typeof address === "string") throw new TypeError("No TCP address");
-    const stop = () => void http.close();
+    function stop(): void {
+      http.close();
+      // Node would wait for connections that were opened in advance and never used.
+      Promise.all(running).then(() => http.closeAllConnections());
+    }
     return { hostname: address.address, port: address.port, finished, stop };
   });
 }
@@ -176,6 +184,7 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
 
   function accept(socket: WebSocket, request: Request, tcp: Duplex): void {
     socket.binaryType = "arraybuffer";
+    // `ws` keeps the frames themselves until the network takes them, so it is no socket that copies.
     const session = server.accept(socket, request);
     ends.set(socket, (close) => session.ended(close));
     socket.on("message", (data, isBinary) => {
@@ -251,13 +260,14 @@ async function respond(
   const response = request ? await answer(request) : new Response("Bad request", { status: 400 });
   outgoing.statusCode = response.status;
   outgoing.setHeaders(response.headers);
-  // Whoever asked may leave before all of it is sent.
-  await pipeline(response.body ? Readable.from(response.body) : [], outgoing).catch(() => {});
+  await pipeline(response.body ? Readable.from(response.body) : [], outgoing);
 }
 
 /** Answers a request to upgrade with something else, by hand: `node:http` leaves its socket alone. */
 async function write(tcp: Duplex, response: Response): Promise<void> {
   tcp.on("error", () => {});
+  // Nobody reads on, so that the other end's hanging up would go unnoticed.
+  tcp.once("finish", () => tcp.destroy());
   const body = await response.text();
   const lines = [
     `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}`,

@@ -1,18 +1,19 @@
 /**
  * Installs what the tests need and a bare machine lacks: a browser, wslink's own Python servers,
- * three Nodes and Bun. Each item is looked for first, so a second run takes a moment and changes
- * nothing.
+ * three Nodes, Bun, and what a server is tested beside. Each item is looked for first, so a second
+ * run takes a moment and changes nothing.
  *
  * ```sh
  * deno task setup
  * ```
  *
- * npm packages are no item here: Deno fetches those that the import map names by itself.
+ * Other npm packages are no item here: Deno fetches those that the import map names by itself.
  *
  * @module
  */
 
 import { pathOf } from "./_deno.ts";
+import { readManifest } from "./_edition.ts";
 
 /** One thing the tests need. */
 interface Item {
@@ -171,12 +172,50 @@ const bun = fromNpm(
   bunVersion,
 );
 
+/** What the servers on Node need, and what they are tested beside. */
+const beside = {
+  "@hono/node-server": "2.1.9",
+  "express": "5.3.0",
+  "fastify": "5.12.8",
+  "hono": "4.13.19",
+  "miniflare": "4.20260730.0",
+  "vite": "8.3.8",
+};
+
+const servers: Item = {
+  name: "the packages that servers are tested with",
+  async find() {
+    const stamp = await Deno.readTextFile(`${inCache("servers")}/installed.json`).catch(() => "");
+    return stamp === await serversManifest() ? inCache("servers") : undefined;
+  },
+  async install() {
+    const folder = inCache("servers");
+    const manifest = await serversManifest();
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/package.json`, manifest);
+    const flags = ["--no-package-lock", "--no-audit", "--no-fund"];
+    await mustRun("npm", ["install", "--prefix", folder, ...flags]);
+    await Deno.writeTextFile(`${folder}/installed.json`, manifest);
+  },
+};
+
+/** The packages, the adapters' own in the versions that the project names. */
+async function serversManifest(): Promise<string> {
+  const own = Object.values((await readManifest()).imports).flatMap((target) => {
+    const [, name, version] = target.match(/^npm:(ws|@remix-run\/[\w-]+)@([\d.]+)/) ?? [];
+    return name === undefined ? [] : [[name, version] as const];
+  });
+  const dependencies = { ...Object.fromEntries(own), ...beside };
+  return JSON.stringify({ private: true, type: "module", dependencies }, null, 2);
+}
+
 const items: Item[] = [
   chromium,
   pythonWslink("1.12.4"),
   pythonWslink("2.5.7"),
   ...nodeVersions.map(node),
   bun,
+  servers,
 ];
 
 /**

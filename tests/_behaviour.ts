@@ -1,231 +1,743 @@
 /**
- * What every adapter must do alike: one suite over real sockets, which each
- * adapter's test runs.
+ * What every adapter must do alike: one suite over real sockets. The server runs in a process of the
+ * runtime under test, and a session with its control server says what it is to do.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { connect, ConnectionClosedError, RpcError, type Session } from "@hawser/hawser/client";
-import type { Procedures } from "../protocol/api.ts";
-import { procedure } from "../server/procedure.ts";
-import type { Server, ServerOptions } from "../server/server.ts";
-import type { Client } from "../server/client.ts";
-import { RemotePeer, WIRES } from "./_peer.ts";
+import { fileURLToPath } from "node:url";
+import { selfSigned } from "./adapters/_certificate.ts";
+import type { TestEvent, TestOptions } from "./adapters/_control.ts";
+import { clientIdOf, RemotePeer, WIRES } from "./_peer.ts";
+import { RawSocket } from "./_raw_socket.ts";
 
-/** An adapter, as the suite uses it. */
-export interface Adapter {
-  /** Its name, for the tests' names. */
+/** One case of the suite. */
+export interface Case {
   readonly name: string;
-  /** Registers a test. */
-  test(name: string, body: () => Promise<void>): void;
-  /** Makes a server for this runtime. */
-  create(options: ServerOptions & { readonly procedures: Procedures }): Server;
-  /** Listens on a free port, at any path. */
-  start(server: Server): Promise<{
-    /** The address to connect to. */
-    readonly url: string;
-    /** Closes the server and stops listening. */
-    stop(): Promise<void>;
-  }>;
+  /** @param patience How long to wait for what may never come, in ms. */
+  run(start: Start, patience: number): Promise<void>;
+  /** Where it can't pass, and why; there it must fail, so that the table never lags behind. */
+  readonly except?: Readonly<Record<string, string>>;
+}
+
+/** Something that runtimes do differently: what it says is kept in the table. */
+export interface Difference {
+  readonly name: string;
+  run(start: Start): Promise<string>;
+}
+
+/** Makes a server in the runtime under test. */
+export type Start = (options?: TestOptions) => Promise<TestServer>;
+
+/** A server in the runtime under test. */
+export class TestServer implements AsyncDisposable {
+  readonly url: string;
+  readonly webSocketUrl: string;
+  readonly #control: Session;
+  readonly #id: number;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(control: Session, id: number, url: string, webSocketUrl: string) {
+    this.#control = control;
+    this.#id = id;
+    this.url = url;
+    this.webSocketUrl = webSocketUrl;
+  }
+
+  static async start(control: Session, options: TestOptions = {}): Promise<TestServer> {
+    const { id, url, webSocketUrl } = await control.call<
+      { id: number; url: string; webSocketUrl: string }
+    >("control.start", [options]);
+    return new TestServer(control, id, url, webSocketUrl);
+  }
+
+  publish(topic: string, value: unknown, options = {}): Promise<number> {
+    return this.#do("publish", topic, value, options);
+  }
+
+  /** Publishes numbered frames in one go. */
+  burst(topic: string, size: number, frames: number, policy: "queue" | "latest"): Promise<void> {
+    return this.#do("burst", topic, size, frames, policy);
+  }
+
+  /** How many publications a client missed. */
+  dropped(client: string): Promise<number> {
+    return this.#do("dropped", client);
+  }
+
+  clients(): Promise<string[]> {
+    return this.#do("clients");
+  }
+
+  /** Ends a client's connection. */
+  end(client: string, code: number, reason: string): Promise<void> {
+    return this.#do("end", client, code, reason);
+  }
+
+  /** Lets the calls of `wait` return. */
+  release(value: unknown): Promise<void> {
+    return this.#do("release", value);
+  }
+
+  /** The next event of a type; others before it are passed over. */
+  async event<T extends TestEvent["type"]>(type: T): Promise<TestEvent & { type: T }> {
+    for (;;) {
+      const event = await this.#do<TestEvent>("event");
+      if (isEvent(event, type)) return event;
+    }
+  }
+
+  /** Closes the server; it goes on listening where it is in a handler of one's own. */
+  close(): Promise<void> {
+    return this.#do("close");
+  }
+
+  /** Closes it and stops listening. */
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#do("stop");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #do<T>(what: string, ...args: unknown[]): Promise<T> {
+    return this.#control.call<T>(`control.${what}`, [this.#id, ...args]);
+  }
+}
+
+function isEvent<T extends TestEvent["type"]>(
+  event: TestEvent,
+  type: T,
+): event is TestEvent & { type: T } {
+  return event.type === type;
 }
 
 /** Sizes around those where something changes: nothing, one byte, a slab, a frame, several frames. */
 const SIZES = [0, 1, 2047, 65_536, 4_194_292, 4_194_293, 9_000_000];
 
-const procedures = {
-  "echo": (value: unknown) => value,
-  "bytes": (size: number) => new Uint8Array(size).fill(size & 0xff),
-  "size": (bytes: Uint8Array) => bytes.length,
-  "fail": () => {
-    throw new RpcError(1001, "Mesh too large", { cells: 9 });
-  },
+const MB = 1024 * 1024;
+const TEXT = 1;
+const BINARY = 2;
+const CLOSE = 8;
+const HELLO = new TextEncoder().encode(JSON.stringify({
+  wslink: "1.0",
+  id: "system:c0:0",
+  method: "wslink.hello",
+  args: [{ secret: "wslink-secret" }],
+}));
+
+/** A chunk that says that its message has 4 GB. */
+const CLAIM = Uint8Array.fromHex("01000000" + "00000000" + "ffffffff" + "c0");
+
+/** Where there is no `serve()`. */
+const NO_SERVE = { workerd: "there is no `serve()`: the platform listens and serves content" };
+
+/** Where a socket doesn't say what waits in it. */
+const NO_BUFFERED_AMOUNT = {
+  workerd: "its sockets have no `bufferedAmount`: nothing is held back or dropped",
 };
 
-/**
- * Runs the suite.
- *
- * @param adapter The adapter.
- */
-export function testAdapter(adapter: Adapter): void {
-  const { name, test } = adapter;
-
-  async function start(options: ServerOptions = {}) {
-    const server = adapter.create({ procedures, ...options });
-    const { url, stop } = await adapter.start(server);
-    return { server, url, [Symbol.asyncDispose]: stop };
-  }
-
-  for (const wire of WIRES) {
-    test(`${name}: a call is answered (${wire})`, async () => {
-      await using running = await start();
-      await using session = await connect(running.url, { wire });
-      assertEquals(session.wire, wire);
-      const value = { list: [1, null, "⚓", { deep: true }], pi: 3.5, big: 2n ** 60n };
-      assertEquals(await session.call("echo", [value]), value);
-    });
-
-    test(`${name}: binary of every size goes both ways (${wire})`, async () => {
-      await using running = await start();
-      await using session = await connect(running.url, { wire });
-      for (const size of SIZES) {
-        const bytes = await session.call<Uint8Array>("bytes", [size]);
-        assertEquals(bytes.length, size);
-        assert(bytes.every((byte) => byte === (size & 0xff)));
-        assertEquals(await session.call("size", [bytes]), size);
-      }
-    });
-
-    test(`${name}: many calls at once are each answered with their own (${wire})`, async () => {
-      await using running = await start();
-      await using session = await connect(running.url, { wire });
-      const values = Array.from({ length: 500 }, (_, i) => [i, new Uint8Array(i)]);
-      const answers = await Promise.all(values.map((value) => session.call("echo", [value])));
-      assertEquals(answers, values);
-    });
-
-    test(`${name}: errors arrive with code, message and data (${wire})`, async () => {
-      await using running = await start();
-      await using session = await connect(running.url, { wire });
-      const failed = await assertRejects(() => session.call("fail"), RpcError, "Mesh too large");
-      assertEquals([failed.code, failed.data], [1001, { cells: 9 }]);
-      const unknown = await assertRejects(() => session.call("no.such"), RpcError);
-      assertEquals([unknown.code, unknown.data], [-32601, "no.such"]);
-    });
-
-    test(`${name}: a wrong secret is refused (${wire})`, async () => {
-      await using running = await start();
-      const error = await assertRejects(
-        () => connect(running.url, { wire, secret: "wrong" }),
-        RpcError,
-        "Authentication failed",
-      );
-      assertEquals(error.code, -32000);
-    });
-
-    test(`${name}: publications arrive in order, small and large (${wire})`, async () => {
-      await using running = await start();
-      await using session = await connect(running.url, { wire });
-      const frames = session.subscribe<Uint8Array>("image");
-      const sizes = [5_000_000, 10, 4_194_305, 0];
-      for (const size of sizes) running.server.publish("image", new Uint8Array(size));
-      const received: number[] = [];
-      for await (const { length } of frames) {
-        received.push(length);
-        if (received.length === sizes.length) break;
-      }
-      assertEquals(received, sizes);
-    });
-  }
-
-  test(`${name}: clients of both wires share one server and one publication`, async () => {
-    await using running = await start();
-    await using old = await connect(running.url, { wire: "json" });
-    await using recent = await connect(running.url, { wire: "msgpack" });
-    const first = [old, recent].map((session) => firstOf(session, "news"));
-    assertEquals(running.server.publish("news", { blob: new Uint8Array([1, 2]) }), 2);
-    for (const value of await Promise.all(first)) {
-      assertEquals(value, { blob: new Uint8Array([1, 2]) });
-    }
-    const forOne = firstOf(old, "news");
-    assertEquals(running.server.publish("news", "for one", { to: old.clientId }), 1);
-    assertEquals(await forOne, "for one");
-    const forOther = firstOf(recent, "news");
-    assertEquals(running.server.publish("news", "for all but one", { except: old.clientId }), 1);
-    assertEquals(await forOther, "for all but one");
-  });
-
-  test(`${name}: a procedure sees the HTTP request of its caller`, async () => {
-    await using running = await start({
-      procedures: { "url": procedure((call) => call.client.request?.url) },
-    });
-    await using session = await connect(`${running.url}?room=7`);
-    const seen = new URL(await session.call<string>("url"));
-    assertEquals([seen.pathname, seen.search], [new URL(running.url).pathname, "?room=7"]);
-  });
-
-  test(`${name}: a client that leaves aborts its calls, and the server is told`, async () => {
-    const left = Promise.withResolvers<[string, number]>();
-    const aborted = Promise.withResolvers<void>();
-    const started = Promise.withResolvers<void>();
-    await using running = await start({
-      onDisconnect: (client, { code }) => left.resolve([client.id, code]),
-      procedures: {
-        "wait": procedure(({ signal }) => {
-          signal.addEventListener("abort", () => aborted.resolve());
-          started.resolve();
-          return aborted.promise;
-        }),
+/** The suite. */
+export const CASES: readonly Case[] = [
+  ...WIRES.flatMap((wire): Case[] => [
+    {
+      name: `a call is answered (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        assertEquals(session.wire, wire);
+        const value = { list: [1, null, "⚓", { deep: true }], pi: 3.5, big: 2n ** 60n };
+        assertEquals(await session.call("echo", [value]), value);
       },
-    });
-    const session = await connect(running.url);
-    const { clientId } = session;
-    const call = assertRejects(() => session.call("wait"), ConnectionClosedError);
-    await started.promise;
-    await session.close();
-    await call;
-    await aborted.promise;
-    assertEquals(await left.promise, [clientId, 1000]);
-    assertEquals(running.server.clients.size, 0);
-  });
-
-  test(`${name}: the server may end a connection with a code and a reason`, async () => {
-    const joined = Promise.withResolvers<Client>();
-    await using running = await start({ onConnect: (client) => joined.resolve(client) });
-    await using peer = await RemotePeer.dial(running.url, "msgpack");
-    await peer.hello();
-    const client = await joined.promise;
-    client.close(4000, "as you wish");
-    assertEquals(await peer.closed, { code: 4000, reason: "as you wish" });
-  });
-
-  test(`${name}: what breaks the wire's rules closes its connection alone`, async () => {
-    await using running = await start();
-    await using session = await connect(running.url);
-    await using peer = await RemotePeer.dial(running.url, "json");
-    peer.sendFrame("{");
-    assertEquals((await peer.closed).code, 1007);
-    assertEquals(await session.call("echo", [1]), 1);
-  });
-
-  test(`${name}: closing the server ends running calls, and then says 1001`, async () => {
-    const started = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<string>();
-    await using running = await start({
-      procedures: {
-        "wait": () => {
-          started.resolve();
-          return gate.promise;
-        },
+    },
+    {
+      name: `binary of every size goes both ways (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        for (const size of SIZES) {
+          const bytes = await session.call<Uint8Array>("bytes", [size]);
+          assertEquals(bytes.length, size);
+          assert(bytes.every((byte) => byte === (size & 0xff)));
+          assertEquals(await session.call("size", [bytes]), size);
+        }
       },
-    });
-    await using peer = await RemotePeer.dial(running.url, "json");
-    await using idle = await RemotePeer.dial(running.url, "msgpack");
-    await peer.hello();
-    const id = peer.request("wait");
-    await started.promise;
-    const closing = running.server.close();
-    gate.resolve("done");
-    assertEquals(await peer.next(), { type: "result", id, result: "done" });
-    await closing;
-    const shutdown = { code: 1001, reason: "Server shutdown" };
-    assertEquals([await peer.closed, await idle.closed], [shutdown, shutdown]);
-  });
+    },
+    {
+      name: `many calls at once are each answered with their own (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        const values = Array.from({ length: 500 }, (_, i) => [i, new Uint8Array(i)]);
+        const answers = await Promise.all(values.map((value) => session.call("echo", [value])));
+        assertEquals(answers, values);
+      },
+    },
+    {
+      name: `errors arrive with code, message and data (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        const failed = await assertRejects(() => session.call("fail"), RpcError, "Mesh too large");
+        assertEquals([failed.code, failed.data], [1001, { cells: 9 }]);
+        const unknown = await assertRejects(() => session.call("no.such"), RpcError);
+        assertEquals([unknown.code, unknown.data], [-32601, "no.such"]);
+      },
+    },
+    {
+      name: `a wrong secret is refused (${wire})`,
+      async run(start) {
+        await using server = await start();
+        const error = await assertRejects(
+          () => connect(server.webSocketUrl, { wire, secret: "wrong" }),
+          RpcError,
+          "Authentication failed",
+        );
+        assertEquals(error.code, -32000);
+      },
+    },
+    {
+      name: `publications arrive in order, small and large (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        const frames = session.subscribe<Uint8Array>("image");
+        const sizes = [5_000_000, 10, 4_194_305, 0];
+        for (const size of sizes) await server.publish("image", new Uint8Array(size));
+        const received: number[] = [];
+        for await (const { length } of frames) {
+          received.push(length);
+          if (received.length === sizes.length) break;
+        }
+        assertEquals(received, sizes);
+      },
+    },
+    {
+      name: `a frame over the limit closes with 1009 (${wire})`,
+      async run(start) {
+        await using server = await start({ limits: { messageSize: 100_000, frameSize: 50_000 } });
+        await using peer = await RemotePeer.dial(server.webSocketUrl, wire);
+        await peer.hello();
+        peer.sendFrame(wire === "json" ? "x".repeat(200_000) : new Uint8Array(200_000));
+        assertEquals((await peer.closed).code, 1009);
+      },
+    },
+  ]),
 
-  test(`${name}: stopping with clients connected ends, and each session learns why`, async () => {
-    const running = await start();
-    await using session = await connect(running.url, { reconnect: false });
-    const idle = await RemotePeer.dial(running.url, "json");
-    await running[Symbol.asyncDispose]();
-    await session.closed;
-    const { status } = session;
-    const error = status.state === "closed" ? status.error : undefined;
-    assert(error instanceof ConnectionClosedError);
-    assertEquals([error.closeCode, error.reason], [1001, "Server shutdown"]);
-    assertEquals((await idle.closed).code, 1001);
-    await running.server.closed;
-  });
-}
+  {
+    name: "clients of both wires share one server and one publication",
+    async run(start) {
+      await using server = await start();
+      await using old = await connect(server.webSocketUrl, { wire: "json" });
+      await using recent = await connect(server.webSocketUrl, { wire: "msgpack" });
+      const first = [old, recent].map((session) => firstOf(session, "news"));
+      assertEquals(await server.publish("news", { blob: new Uint8Array([1, 2]) }), 2);
+      for (const value of await Promise.all(first)) {
+        assertEquals(value, { blob: new Uint8Array([1, 2]) });
+      }
+      const forOne = firstOf(old, "news");
+      assertEquals(await server.publish("news", "for one", { to: old.clientId }), 1);
+      assertEquals(await forOne, "for one");
+      const forOther = firstOf(recent, "news");
+      assertEquals(await server.publish("news", "for the other", { except: old.clientId }), 1);
+      assertEquals(await forOther, "for the other");
+    },
+  },
+  {
+    name: "a procedure sees the HTTP request of its caller",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(`${server.webSocketUrl}?room=7`);
+      const { url, version } = await session.call<{ url: string; version: string }>("request");
+      const seen = new URL(url);
+      const { pathname, host } = new URL(server.webSocketUrl);
+      assertEquals([seen.host, seen.pathname, seen.search], [host, pathname, "?room=7"]);
+      assertEquals(version, "13");
+    },
+  },
+
+  // How connections end
+
+  {
+    name: "a client that leaves aborts its calls, and the server is told",
+    async run(start) {
+      await using server = await start();
+      const session = await connect(server.webSocketUrl);
+      const { clientId } = session;
+      const call = assertRejects(() => session.call("wait"), ConnectionClosedError);
+      await server.event("started");
+      await session.close();
+      await call;
+      assertEquals((await server.event("aborted")).client, clientId);
+      const { client, code } = await server.event("disconnected");
+      assertEquals([client, code], [clientId, 1000]);
+      assertEquals(await server.clients(), []);
+    },
+  },
+  {
+    name: "the server's close code and reason reach the client",
+    async run(start) {
+      await using server = await start();
+      await using peer = await RemotePeer.dial(server.webSocketUrl, "msgpack");
+      await server.end(clientIdOf(await peer.hello()), 4000, "as you wish ⚓");
+      assertEquals(await peer.closed, { code: 4000, reason: "as you wish ⚓" });
+    },
+  },
+  {
+    name: "the client's close code and reason reach the server, and are answered",
+    async run(start) {
+      await using server = await start();
+      const socket = await RawSocket.open(server.webSocketUrl);
+      await socket.send(TEXT, HELLO);
+      await socket.next();
+      const payload = new Uint8Array([4321 >> 8, 4321 & 0xff, ...new TextEncoder().encode("bye")]);
+      await socket.send(CLOSE, payload);
+      const answer = await socket.next();
+      assertEquals(answer?.opcode, CLOSE);
+      assertEquals(answer?.payload.slice(0, 2), payload.slice(0, 2));
+      socket[Symbol.dispose]();
+      const { code, reason } = await server.event("disconnected");
+      assertEquals([code, reason], [4321, "bye"]);
+    },
+  },
+  {
+    name: "a client that hangs up without a word is 1006",
+    async run(start) {
+      await using server = await start();
+      const socket = await RawSocket.open(server.webSocketUrl);
+      await socket.send(TEXT, HELLO);
+      await socket.next();
+      socket[Symbol.dispose]();
+      assertEquals((await server.event("disconnected")).code, 1006);
+    },
+  },
+  {
+    name: "a peer that answers no ping is found dead: 1001",
+    except: { workerd: "its sockets can't ping" },
+    async run(start, patience) {
+      await using server = await start({ heartbeat: 1000 });
+      using dead = await RawSocket.open(server.webSocketUrl);
+      await dead.send(TEXT, HELLO);
+      await dead.next();
+      await using alive = await connect(server.webSocketUrl, { reconnect: false });
+      const { code, client } = await orFail(server.event("disconnected"), patience);
+      assertEquals(code, 1001);
+      assert(client !== alive.clientId);
+      // Its runtime answers pings.
+      assertEquals(await alive.call("echo", [1]), 1);
+    },
+  },
+  {
+    name: "closing the server ends running calls, and then says 1001",
+    async run(start) {
+      await using server = await start();
+      await using peer = await RemotePeer.dial(server.webSocketUrl, "json");
+      await using idle = await RemotePeer.dial(server.webSocketUrl, "msgpack");
+      await peer.hello();
+      const id = peer.request("wait");
+      await server.event("started");
+      const closing = server.close();
+      await server.release("done");
+      assertEquals(await peer.next(), { type: "result", id, result: "done" });
+      await closing;
+      const shutdown = { code: 1001, reason: "Server shutdown" };
+      assertEquals([await peer.closed, await idle.closed], [shutdown, shutdown]);
+    },
+  },
+  {
+    name: "stopping with clients connected ends, and each session learns why",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl, { reconnect: false });
+      const idle = await RemotePeer.dial(server.webSocketUrl, "json");
+      await server.stop();
+      await session.closed;
+      const { status } = session;
+      const error = status.state === "closed" ? status.error : undefined;
+      assert(error instanceof ConnectionClosedError);
+      assertEquals([error.closeCode, error.reason], [1001, "Server shutdown"]);
+      assertEquals((await idle.closed).code, 1001);
+      await server.event("closed");
+      await server.event("finished");
+    },
+  },
+  {
+    name: "stopping ends with a client that never answers the closing handshake",
+    async run(start) {
+      const server = await start();
+      using socket = await RawSocket.open(server.webSocketUrl);
+      await server.stop();
+      const close = await socket.next();
+      assertEquals(close?.opcode, CLOSE);
+      assertStringIncludes(new TextDecoder().decode(close?.payload), "Server shutdown");
+    },
+  },
+
+  // A slow reader
+
+  {
+    name: "a reader that stalls costs a bounded queue: the oldest publications go",
+    except: NO_BUFFERED_AMOUNT,
+    async run(start) {
+      await using server = await start({ limits: { queueBytes: 4 * MB } });
+      const { received, dropped } = await stall(server, "queue");
+      assertGreater(dropped, 40);
+      assertEquals(received.length + dropped, 100);
+      assertEquals(received, received.toSorted((a, b) => a - b));
+    },
+  },
+  {
+    name: "a reader that stalls gets the latest picture only, with the policy latest",
+    except: NO_BUFFERED_AMOUNT,
+    async run(start) {
+      await using server = await start();
+      const { received, dropped } = await stall(server, "latest");
+      assertGreater(dropped, 60);
+      assertEquals(received.length + dropped, 100);
+      assertEquals(received, received.toSorted((a, b) => a - b));
+    },
+  },
+  {
+    name: "a client that calls and never reads the answers is ended with 4013",
+    except: NO_BUFFERED_AMOUNT,
+    async run(start, patience) {
+      await using server = await start({ limits: { queueBytes: MB } });
+      using socket = await RawSocket.open(server.webSocketUrl);
+      await socket.send(TEXT, HELLO);
+      await socket.next();
+      for (let i = 0; i < 100; i++) {
+        const call = { wslink: "1.0", id: `rpc:c0:${i}`, method: "bytes", args: [MB] };
+        await socket.send(TEXT, new TextEncoder().encode(JSON.stringify(call)));
+      }
+      assertEquals((await orFail(server.event("disconnected"), patience)).code, 4013);
+    },
+  },
+
+  // Strangers
+
+  ...([
+    ["malformed JSON", 1007, "{"],
+    ["JSON that is no message", 1002, "[]"],
+    ["a truncated header", 1007, new Uint8Array(11)],
+    ["a claim of 4 GB", 1009, CLAIM],
+    ["a first message of more than a hello", 1009, JSON.stringify({ id: "x".repeat(1000) })],
+  ] as const).map(([what, code, frame]): Case => ({
+    name: `${what} closes its connection alone, with ${code}`,
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl);
+      await using peer = await RemotePeer.dial(server.webSocketUrl, "json");
+      peer.sendFrame(frame);
+      assertEquals((await peer.closed).code, code);
+      assertEquals(await session.call("echo", [1]), 1);
+    },
+  })),
+  {
+    name: "text that is no UTF-8 closes its connection alone, with 1007 or without a word",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl);
+      using socket = await RawSocket.open(server.webSocketUrl);
+      await socket.send(TEXT, new Uint8Array([0xff, 0xfe]));
+      const close = await socket.next();
+      if (close) assertEquals([close.opcode, codeOf(close.payload)], [CLOSE, 1007]);
+      assertEquals(await session.call("echo", [1]), 1);
+    },
+  },
+  {
+    name: "100 strangers at once that claim 4 GB each disturb nobody",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl);
+      await Promise.all(Array.from({ length: 100 }, async () => {
+        await using peer = await RemotePeer.dial(server.webSocketUrl, "msgpack");
+        peer.sendFrame(CLAIM);
+        assertEquals((await peer.closed).code, 1009);
+      }));
+      assertEquals(await session.call("echo", [1]), 1);
+    },
+  },
+
+  // Handshakes and HTTP
+
+  {
+    name: "what is no WebSocket request gets 426 at the path, and 404 beside it",
+    async run(start) {
+      await using server = await start();
+      const { pathname } = new URL(server.webSocketUrl);
+      for (const path of [pathname, `${pathname}?a=1`]) {
+        const response = await fetch(new URL(path, server.url));
+        await response.body?.cancel();
+        assertEquals([path, response.status], [path, 426]);
+      }
+      const beside = await fetch(new URL("beside", server.url));
+      await beside.body?.cancel();
+      assertEquals(beside.status, 404);
+      assertEquals(statusOf(await rawGet(server.url, `${pathname}x`, UPGRADE)), 404);
+    },
+  },
+  {
+    name: "a broken handshake is the client's mistake: 400 or 426",
+    async run(start) {
+      await using server = await start();
+      const { pathname } = new URL(server.webSocketUrl);
+      const heads = [
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+      ];
+      for (const head of heads) {
+        const status = statusOf(await rawGet(server.url, pathname, head));
+        assert(status === 400 || status === 426, `${status} to ${head}`);
+      }
+      await using _session = await connect(server.webSocketUrl);
+    },
+  },
+  {
+    name: "in a handler of one's own, a closed server answers with 503",
+    async run(start) {
+      await using server = await start({ ownHandler: true });
+      await using session = await connect(server.webSocketUrl, { reconnect: false });
+      await server.close();
+      await session.closed;
+      const { pathname } = new URL(server.webSocketUrl);
+      assertEquals(statusOf(await rawGet(server.url, pathname, UPGRADE)), 503);
+    },
+  },
+  {
+    name: "in a handler of one's own, calls and publications go as they do elsewhere",
+    async run(start) {
+      await using server = await start({ ownHandler: true });
+      await using session = await connect(server.webSocketUrl);
+      const news = firstOf(session, "news");
+      assertEquals(await server.publish("news", new Uint8Array(100_000)), 1);
+      assertEquals(await news, new Uint8Array(100_000));
+      assertEquals(statusOf(await rawGet(server.url, "/beside", UPGRADE)), 404);
+    },
+  },
+  {
+    name: "serve() takes any path, and says where it listens",
+    except: NO_SERVE,
+    async run(start) {
+      for (const path of ["/", "/deep/er/path", "/a b", "/⚓"]) {
+        await using server = await start({ path });
+        await using session = await connect(server.webSocketUrl);
+        assertEquals(await session.call("echo", [path]), path);
+      }
+      await using six = await start({ hostname: "::1" });
+      assertStringIncludes(six.url, "http://[::1]:");
+      await using _session = await connect(six.webSocketUrl);
+      const bad = await assertRejects(() => start({ path: "ws" }), RpcError);
+      assertEquals(bad.message, 'path must start with "/": received "ws"');
+    },
+  },
+  {
+    name: "serve() rejects if the port is taken",
+    except: NO_SERVE,
+    async run(start) {
+      await using server = await start({ port: 0 });
+      const port = Number(new URL(server.url).port);
+      const error = await assertRejects(() => start({ port }), RpcError);
+      assertEquals(error.code, 500);
+    },
+  },
+  {
+    name: "serve() is stopped by application.exit",
+    except: NO_SERVE,
+    async run(start) {
+      await using server = await start({ allowExit: true, path: "/ws" });
+      await using peer = await RemotePeer.dial(server.webSocketUrl, "json");
+      await peer.hello();
+      peer.request("application.exit");
+      await server.event("finished");
+      assertEquals((await peer.closed).code, 1001);
+    },
+  },
+  {
+    name: "serve() has content, with types and ranges, and none from outside",
+    except: NO_SERVE,
+    async run(start) {
+      const top = await Deno.makeTempDir();
+      try {
+        await Deno.mkdir(`${top}/www`);
+        await Deno.writeTextFile(`${top}/secret.txt`, "the secret");
+        await Deno.writeTextFile(`${top}/www/index.html`, "<title>Hawser</title>");
+        await Deno.writeTextFile(`${top}/www/a b.txt`, "0123456789");
+        await Deno.writeFile(`${top}/www/big.bin`, new Uint8Array(3_000_000).fill(7));
+        await using server = await start({ content: `${top}/www` });
+        const page = await fetch(server.url);
+        assertEquals(await page.text(), "<title>Hawser</title>");
+        assertStringIncludes(page.headers.get("content-type") ?? "", "text/html");
+        const big = await fetch(new URL("/big.bin", server.url));
+        assertEquals((await big.bytes()).length, 3_000_000);
+        const part = await fetch(new URL("/a b.txt", server.url), {
+          headers: { range: "bytes=-2" },
+        });
+        assertEquals([part.status, await part.text()], [206, "89"]);
+        for (const path of ["/../secret.txt", "/%2e%2e%2fsecret.txt", "//secret.txt", "/%"]) {
+          const answer = await rawGet(server.url, path);
+          assert(!answer.includes("the secret"), answer);
+          assert(statusOf(answer) >= 300 && statusOf(answer) < 500, answer);
+        }
+        await using _session = await connect(server.webSocketUrl);
+      } finally {
+        await Deno.remove(top, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "serve() is reached by wss: with a certificate and its key",
+    except: NO_SERVE,
+    async run(start) {
+      const { cert, key } = selfSigned();
+      await using server = await start({ cert, key });
+      assertStringIncludes(server.url, "https://127.0.0.1:");
+      const file = await Deno.makeTempFile({ suffix: ".pem" });
+      try {
+        await Deno.writeTextFile(file, cert);
+        const client = fileURLToPath(new URL("./adapters/_tls_client.ts", import.meta.url));
+        const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+          args: [
+            ...["run", "--no-config", "--allow-net", `--cert=${file}`],
+            ...[client, server.webSocketUrl],
+          ],
+        }).output();
+        const said = new TextDecoder().decode(stdout);
+        assertEquals(said, "3\n", new TextDecoder().decode(stderr));
+      } finally {
+        await Deno.remove(file);
+      }
+    },
+  },
+];
+
+/** What runtimes do differently. */
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: "A 1.x attachment of 70 MB",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl, { wire: "json", reconnect: false });
+      const size = 70_000_000;
+      try {
+        const taken = await session.call("size", [new Uint8Array(size)]);
+        return taken === size ? "is taken" : `arrives with ${taken} bytes`;
+      } catch (error) {
+        if (!(error instanceof ConnectionClosedError)) throw error;
+        return `closes with ${error.closeCode}`;
+      }
+    },
+  },
+  {
+    name: "What a stranger may send of a frame of 24 MiB",
+    async run(start) {
+      await using server = await start();
+      using socket = await RawSocket.open(server.webSocketUrl);
+      const piece = new Uint8Array(MB);
+      await socket.send(BINARY, piece, 24 * MB);
+      for (let sent = 1; sent < 24; sent++) {
+        const taken = await socket.write(piece).then(() => true, () => false);
+        if (!taken) return "is cut off early";
+      }
+      const frame = await socket.next();
+      return `all of it, then ${frame?.opcode === CLOSE ? codeOf(frame.payload) : 1006}`;
+    },
+  },
+  {
+    name: "Whether a 426 names the protocol that is wanted",
+    async run(start) {
+      await using server = await start();
+      const response = await fetch(server.webSocketUrl.replace("ws", "http"));
+      await response.body?.cancel();
+      return response.headers.get("upgrade") === "websocket" ? "yes" : "no";
+    },
+  },
+  {
+    name: "The code that a server sees of a client that it ended for a frame too large",
+    async run(start) {
+      await using server = await start({ limits: { messageSize: 100_000, frameSize: 50_000 } });
+      await using peer = await RemotePeer.dial(server.webSocketUrl, "json");
+      await peer.hello();
+      peer.sendFrame("x".repeat(200_000));
+      return `${(await server.event("disconnected")).code}`;
+    },
+  },
+];
+
+const UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /** The next value that is published on a topic. */
 async function firstOf(session: Session, topic: string): Promise<unknown> {
   for await (const value of session.subscribe(topic)) return value;
   throw new Error(`${topic} ended before anything was published`);
+}
+
+/**
+ * Publishes 100 pictures of 1 MiB to a client that has stopped reading, and lets it read on.
+ *
+ * @returns The numbers of those that came, and how many did not.
+ */
+async function stall(
+  server: TestServer,
+  policy: "queue" | "latest",
+): Promise<{ received: number[]; dropped: number }> {
+  using socket = await RawSocket.open(server.webSocketUrl);
+  await socket.send(TEXT, HELLO);
+  await socket.next();
+  const [client = ""] = await server.clients();
+  await server.burst("image", MB, 100, policy);
+  const dropped = await server.dropped(client);
+  const received: number[] = [];
+  // The newest is never dropped.
+  while (received.at(-1) !== 99) {
+    const frame = await socket.next();
+    assert(frame, "the server hung up");
+    if (frame.opcode === BINARY) received.push(new DataView(frame.payload.buffer).getUint32(0));
+  }
+  return { received, dropped };
+}
+
+/** What a request is answered with, sent byte by byte: fetch() would tidy it up. */
+async function rawGet(url: string, path: string, head = "Connection: close\r\n"): Promise<string> {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${head}\r\n`;
+  await connection.write(new TextEncoder().encode(request));
+  let answer = "";
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(4096);
+  while (head.includes("close") || !answer.includes("\r\n\r\n")) {
+    const count = await connection.read(chunk);
+    if (count === null) break;
+    answer += decoder.decode(chunk.subarray(0, count), { stream: true });
+  }
+  return answer;
+}
+
+function statusOf(answer: string): number {
+  return Number(answer.split(" ")[1]);
+}
+
+function codeOf(payload: Uint8Array<ArrayBuffer>): number {
+  return new DataView(payload.buffer, payload.byteOffset).getUint16(0);
+}
+
+/** Waits for what must come, and gives up if it never does, so that the suite goes on. */
+async function orFail<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const never = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Nothing came within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, never]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

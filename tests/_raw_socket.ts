@@ -24,8 +24,8 @@ export class RawSocket implements Disposable {
   static async open(url: string): Promise<RawSocket> {
     const { hostname, port, pathname } = new URL(url);
     const socket = new RawSocket(await Deno.connect({ hostname, port: Number(port) }));
-    await socket.#write(new TextEncoder().encode(
-      `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\n` +
+    await socket.write(new TextEncoder().encode(
+      `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\n` +
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ));
@@ -49,12 +49,14 @@ export class RawSocket implements Disposable {
    * @param claimed How long the payload is said to be.
    */
   async send(opcode: number, payload: Uint8Array, claimed = payload.length): Promise<void> {
-    const frame = new Uint8Array(14 + payload.length);
+    // Only a length of one byte is allowed in a control frame (RFC 6455 section 5.5).
+    const head = claimed < 126 ? 2 : 10;
+    const frame = new Uint8Array(head + 4 + payload.length);
     frame[0] = 0x80 | opcode;
-    frame[1] = 0x80 | 127;
-    new DataView(frame.buffer).setBigUint64(2, BigInt(claimed));
-    frame.set(payload, 14);
-    await this.#write(frame);
+    frame[1] = 0x80 | (claimed < 126 ? claimed : 127);
+    if (head === 10) new DataView(frame.buffer).setBigUint64(2, BigInt(claimed));
+    frame.set(payload, head + 4);
+    await this.write(frame);
   }
 
   /** The next frame; `undefined` when the server has hung up. */
@@ -84,7 +86,8 @@ export class RawSocket implements Disposable {
     this.#connection.close();
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /** Sends bytes as they are. */
+  async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       at += await this.#connection.write(bytes.subarray(at));
     }

@@ -2,37 +2,9 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { connect } from "@hawser/hawser/client";
 import { createServer, type Listening, serve, type ServeOptions } from "@hawser/hawser/server";
 import { fileURLToPath } from "node:url";
-import { testAdapter } from "../_behaviour.ts";
 import { RemotePeer } from "../_peer.ts";
 import { RawSocket } from "../_raw_socket.ts";
 import { selfSigned } from "./_certificate.ts";
-
-testAdapter({
-  name: "Deno.serve",
-  test: Deno.test,
-  create: (options) => createServer(options),
-  async start(server) {
-    const { webSocketUrl, close } = await serve(server, { port: 0, path: "/some/path" });
-    return { url: webSocketUrl, stop: close };
-  },
-});
-
-testAdapter({
-  name: "server.upgrade",
-  test: Deno.test,
-  create: (options) => createServer(options),
-  start(server) {
-    const http = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen() {} },
-      (request) => server.upgrade(request),
-    );
-    const stop = async () => {
-      await server.close();
-      await http.shutdown();
-    };
-    return Promise.resolve({ url: `ws://127.0.0.1:${http.addr.port}/`, stop });
-  },
-});
 
 const TEXT_FRAME = 1;
 const PING = 9;
