@@ -161,6 +161,12 @@ const MAX_FRAME_SIZE = 16 * 1024 * 1024;
  */
 const MIN_FRAME_SIZE = 256;
 
+/** How many messages may come between the hello's answer and the session's readiness. */
+const EARLY_MESSAGES = 1024;
+
+/** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
+const MAX_INTERLEAVED = 4 * 1024 * 1024;
+
 /** How long `close()` waits for the server's side of the closing handshake, in ms. */
 const CLOSE_TIME = 1000;
 
@@ -208,7 +214,7 @@ export async function connect<S = unknown>(
 /** What a connection needs of the session that it works for. */
 type Owner = Pick<
   ClientSession,
-  "attach" | "detach" | "receive" | "setStatus" | "end" | "status"
+  "attach" | "detach" | "setStatus" | "end" | "status"
 >;
 
 class Connection {
@@ -245,7 +251,7 @@ class Connection {
     const abort = () => this.#closing.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
     try {
-      session.attach(await this.#open(session));
+      session.attach(await this.#open());
     } catch (error) {
       session.end(toError(error));
       throw error;
@@ -297,7 +303,7 @@ class Connection {
       if (signal.aborted) return;
       session.setStatus({ state: "connecting", attempt });
       try {
-        return session.attach(await this.#open(session));
+        return session.attach(await this.#open());
       } catch (failure) {
         error = toError(failure);
         if (signal.aborted) return;
@@ -309,19 +315,19 @@ class Connection {
   }
 
   /** Opens a socket and says hello, on one wire or on both in turn. */
-  async #open(session: Owner): Promise<Link> {
+  async #open(): Promise<Link> {
     const { wire = "auto" } = this.#options;
-    if (wire !== "auto") return await this.#hello(session, wire);
+    if (wire !== "auto") return await this.#hello(wire);
     const first = this.#learnt ?? "msgpack";
     try {
-      return await this.#hello(session, first);
+      return await this.#hello(first);
     } catch (error) {
       if (!isOtherWire(error, first)) throw error;
-      return await this.#hello(session, first === "msgpack" ? "json" : "msgpack");
+      return await this.#hello(first === "msgpack" ? "json" : "msgpack");
     }
   }
 
-  async #hello(session: Owner, wire: Wire): Promise<Link> {
+  async #hello(wire: Wire): Promise<Link> {
     const {
       secret = "wslink-secret",
       WebSocket = await findWebSocket(),
@@ -335,7 +341,16 @@ class Connection {
     signal.throwIfAborted();
     const socket = new ClientSocket(new WebSocket(this.#url), codec, this.#limits);
     const answer = defer<Message>();
-    socket.onMessage = answer.resolve;
+    /** What comes behind the answer, before the session is ready for it. */
+    const early: Message[] = [];
+    socket.onMessage = (message) => {
+      answer.resolve(message);
+      socket.onMessage = (message) => {
+        if (early.push(message) > EARLY_MESSAGES) {
+          throw new ProtocolError("policy", `More than ${EARLY_MESSAGES} messages came too early`);
+        }
+      };
+    };
     const abort = () => answer.reject(signal.reason);
     signal.addEventListener("abort", abort);
     const timer = setTimeout(() => {
@@ -362,10 +377,20 @@ class Connection {
         });
       };
       const welcome = socket.welcome(await answer.promise, features);
+      // A page that talks to a wslink server never loads this.
+      const { extend } = welcome.features.size > 0 ? await import("./extended.ts") : {};
       this.#learnt = wire;
       this.#socket = socket;
-      socket.onMessage = (message) => session.receive(message);
-      return { ...welcome, wire, send: (message) => socket.send(message) };
+      return {
+        ...welcome,
+        wire,
+        extend,
+        send: (message, order) => socket.send(message, order),
+        open(receive) {
+          socket.onMessage = receive;
+          for (const message of early) receive(message);
+        },
+      };
     } catch (error) {
       socket.close(1000, "");
       throw error;
@@ -414,7 +439,7 @@ class ClientSocket {
     this.#encoder = encoder;
     this.#decoder = decoder;
     // send() looks at what waits before it adds to it, so the queue's own bound has nothing to do.
-    this.#queue = new SendQueue(socket, Infinity, () => {});
+    this.#queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED });
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.opened = true;
@@ -435,7 +460,7 @@ class ClientSocket {
   }
 
   /** Sends a message, or throws without having sent anything. */
-  send(message: OutgoingMessage): void {
+  send(message: OutgoingMessage, order?: string): void {
     const { queueBytes } = this.#limits;
     const waiting = this.#queue.held + this.#socket.bufferedAmount;
     if (waiting > queueBytes) {
@@ -445,7 +470,7 @@ class ClientSocket {
         } was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
       );
     }
-    this.#queue.send(this.#encoder.encode(message));
+    this.#queue.send(this.#encoder.encode(message), order === undefined ? undefined : { order });
   }
 
   /** Reads the hello's answer. */

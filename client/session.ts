@@ -20,12 +20,10 @@ import type { Wire } from "../protocol/codec.ts";
 import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
 import type { Feature } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
-import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
-import { Peer } from "../session/peer.ts";
 import type { CallContext } from "../session/procedure.ts";
-import { Registry } from "../session/registry.ts";
-import { StreamReader } from "../session/streams.ts";
+import { type Caller, PlainCaller, ResultStream } from "./_caller.ts";
+import type { extend } from "./extended.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
 
@@ -205,8 +203,12 @@ export interface Link {
   readonly wire: Wire;
   /** What was agreed on with the server. */
   readonly features: ReadonlySet<Feature>;
+  /** Makes what the features need; absent without features, as with wslink's servers. */
+  readonly extend: typeof extend | undefined;
   /** Sends a message, or throws without having sent anything. */
   send(message: OutgoingMessage, order?: string): void;
+  /** Begins to deliver, with what came so far. */
+  open(receive: (message: Message) => void): void;
 }
 
 /** One call of the server's, as a procedure of this client's sees it. */
@@ -229,24 +231,17 @@ export interface ClientSessionOptions {
 /** The session behind the public interface. */
 export class ClientSession<S = unknown> implements Session<S> {
   readonly #options: ClientSessionOptions;
-  readonly #registry = new Registry<IncomingCall>();
   readonly #topics = new Map<string, Set<TopicSubscription>>();
   readonly #watchers = new Set<BoundedStream<Status>>();
   readonly #ended = defer<void>();
-  #peer: Peer<IncomingCall> | undefined;
+  #caller: Caller | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
   #clientId = "";
   #wire: Wire = "msgpack";
 
-  /**
-   * @param options How the session behaves.
-   * @throws {TypeError} If a procedure's name or definition is bad.
-   */
+  /** @param options How the session behaves. */
   constructor(options: ClientSessionOptions) {
     this.#options = options;
-    for (const [name, definition] of Object.entries(options.procedures)) {
-      this.#registry.register(name, definition);
-    }
   }
 
   get clientId(): string {
@@ -280,8 +275,8 @@ export class ClientSession<S = unknown> implements Session<S> {
     options: CallOptions = {},
   ): Promise<unknown> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#peer === undefined) return Promise.reject(this.#notSent(method));
-    return this.#peer.call(method, args, options);
+    if (this.#caller === undefined) return Promise.reject(this.#notSent(method));
+    return this.#caller.call(method, args, options);
   }
 
   stream<M extends StreamName<S>>(
@@ -298,8 +293,8 @@ export class ClientSession<S = unknown> implements Session<S> {
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): RemoteStream<unknown, unknown> {
-    if (this.#peer !== undefined) return this.#peer.stream(method, args, options);
-    return StreamReader.failed(this.#notSent(method));
+    if (this.#caller !== undefined) return this.#caller.stream(method, args, options);
+    return new ResultStream(() => Promise.reject(this.#notSent(method)));
   }
 
   #notSent(method: string): ConnectionClosedError {
@@ -369,21 +364,18 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param link The connection.
    */
   attach(link: Link): void {
-    this.#peer = new Peer<IncomingCall>({
+    const host = {
       prefix: link.clientId,
-      callTimeout: this.#options.callTimeout,
-      callsInFlight: this.#options.callsInFlight,
-      registry: this.#registry,
-      exposeErrors: false,
-      open: (request, notify) => new IncomingCall(request, notify),
-      report: (error) => this.#options.onError(error),
-      send: (message, order) => link.send(message, order),
-      system: () => undefined,
-    });
-    this.#peer.features = link.features;
+      timeout: this.#options.callTimeout,
+      send: (message: OutgoingMessage, order?: string) => link.send(message, order),
+    };
+    this.#caller = link.extend
+      ? link.extend({ ...host, ...this.#options, features: link.features })
+      : new PlainCaller(host);
     this.#clientId = link.clientId;
     this.#wire = link.wire;
     this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire });
+    link.open((message) => this.#receive(message));
   }
 
   /**
@@ -392,9 +384,9 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param close How it ended.
    */
   detach(close: CloseInfo): void {
-    const peer = this.#peer;
-    this.#peer = undefined;
-    peer?.end(close);
+    const caller = this.#caller;
+    this.#caller = undefined;
+    caller?.end(close);
   }
 
   /**
@@ -430,9 +422,9 @@ export class ClientSession<S = unknown> implements Session<S> {
    *
    * @param message What the codec read.
    */
-  receive(message: Message): void {
+  #receive(message: Message): void {
     if (message.type !== "publication") {
-      this.#peer?.receive(message);
+      this.#caller?.receive(message);
       return;
     }
     for (const subscription of [...this.#topics.get(message.topic) ?? []]) {

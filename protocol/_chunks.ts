@@ -24,12 +24,6 @@ const MIN_PIECES = 64;
  */
 const MAX_RANGES = 4096;
 
-/** Frames up to this size are cut from a slab: an `ArrayBuffer` of its own costs more than all the rest. */
-const SMALL_FRAME = 2048;
-
-/** How much memory one slab has; a frame that is kept keeps its slab. */
-const SLAB_SIZE = 32 * 1024;
-
 /** How many buffers of sent frames are kept for the next ones: those of a message of 16 MB, and the last few others. */
 const MAX_FREE = 8;
 
@@ -38,9 +32,9 @@ const MAX_FREE_BYTES = 16 * 1024 * 1024 + 64 * 1024;
 
 /** Cuts messages into frames. */
 export class Chunker {
-  #slab = new Uint8Array(0);
   /** Buffers of large frames that nobody holds any more, the last one used last. */
-  #free: ArrayBuffer[] = [];
+  readonly #free: ArrayBuffer[] = [];
+  #freeBytes = 0;
 
   /**
    * Cuts one message: each byte is copied once, from where it was written or
@@ -66,9 +60,7 @@ export class Chunker {
       while (taken < piece.length) {
         if (frame === undefined) {
           frame = this.#allocate(Math.min(frameSize, HEADER_SIZE + total - offset));
-          writeUint32(frame, 0, id);
-          writeUint32(frame, 4, offset);
-          writeUint32(frame, 8, total);
+          writeHeader(frame, id, offset, total);
           filled = HEADER_SIZE;
         }
         const size = Math.min(piece.length - taken, frame.length - filled);
@@ -86,39 +78,37 @@ export class Chunker {
   }
 
   /**
-   * Takes large frames back that nobody holds any more. Memory that was just in
-   * use is several times as fast to fill as new memory, which the system maps and
-   * zeroes page by page.
+   * Takes a frame back that nobody holds any more. Memory that was just in use is
+   * several times as fast to fill as new memory, which the system maps and zeroes
+   * page by page.
    */
-  recycle(frames: readonly Uint8Array<ArrayBuffer>[]): void {
-    for (const { length, buffer } of frames) {
-      if (length <= SMALL_FRAME || this.#free.includes(buffer)) continue;
-      this.#free.push(buffer);
+  recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
+    const free = this.#free;
+    if (free.includes(buffer)) return;
+    free.push(buffer);
+    this.#freeBytes += buffer.byteLength;
+    while (free.length > MAX_FREE || this.#freeBytes > MAX_FREE_BYTES) {
+      this.#freeBytes -= free.shift()?.byteLength ?? 0;
     }
-    let bytes = 0;
-    let kept = this.#free.length;
-    while (kept > 0 && this.#free.length - kept < MAX_FREE) {
-      bytes += this.#free[kept - 1]?.byteLength ?? 0;
-      if (bytes > MAX_FREE_BYTES) break;
-      kept--;
-    }
-    this.#free.splice(0, kept);
   }
 
   #allocate(size: number): Uint8Array<ArrayBuffer> {
-    if (size > SMALL_FRAME) {
-      // One that is much too large may be just right for another frame.
-      const i = this.#free.findLastIndex(({ byteLength }) =>
-        byteLength >= size && byteLength <= size * 2
-      );
-      const [buffer] = i < 0 ? [] : this.#free.splice(i, 1);
-      return buffer ? new Uint8Array(buffer, 0, size) : new Uint8Array(size);
-    }
-    if (size > this.#slab.length) this.#slab = new Uint8Array(SLAB_SIZE);
-    const frame = this.#slab.subarray(0, size);
-    this.#slab = this.#slab.subarray(size);
-    return frame;
+    // One that is much too large may be just right for another frame.
+    const i = this.#free.findLastIndex(({ byteLength }) =>
+      byteLength >= size && byteLength <= size * 2
+    );
+    const [buffer] = i < 0 ? [] : this.#free.splice(i, 1);
+    if (buffer === undefined) return new Uint8Array(size);
+    this.#freeBytes -= buffer.byteLength;
+    return new Uint8Array(buffer, 0, size);
   }
+}
+
+/** Writes a frame's header. */
+export function writeHeader(frame: Uint8Array, id: number, offset: number, total: number): void {
+  writeUint32(frame, 0, id);
+  writeUint32(frame, 4, offset);
+  writeUint32(frame, 8, total);
 }
 
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {

@@ -10,11 +10,16 @@ import { asBytes, fitsInt64, isPlainObject, tooManyValues, Unsendable } from "./
 /** Binary from this size on is not copied into the scratch buffer but kept aside for the frames. */
 const ASIDE = 2048;
 
+/** How much memory one slab has: small messages are cut from it, since a buffer of its own would cost a small one more than all the rest. */
+const SLAB_SIZE = 32 * 1024;
+
 /** A scratch buffer that grew past this is not kept. */
 const MAX_SCRATCH = 1024 * 1024;
 
 /** A text shorter than this, as names and ids are, is faster to copy here than to hand to the runtime. */
 const SHORT = 96;
+
+const NOTHING = new Uint8Array(0);
 
 const encodeUtf8 = new TextEncoder();
 const decodeUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -25,17 +30,29 @@ interface Aside {
   readonly bytes: Uint8Array;
 }
 
-/** Writes one value at a time into a scratch buffer that it keeps. */
+/** Writes one value at a time. */
 export class MsgpackWriter {
   readonly #maxDepth: number;
-  #bytes = new Uint8Array(1024);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
+  readonly #room: number;
+  /** Where small values are written, one behind the other. */
+  #slab = NOTHING;
+  /** Where a value goes on that outgrew the slab's rest. */
+  #scratch = NOTHING;
+  /** The one of them in use. */
+  #bytes = NOTHING;
+  #view = new DataView(NOTHING.buffer);
+  #start = 0;
+  #end = 0;
   #asides: Aside[] = [];
   #asideLength = 0;
 
-  constructor(maxDepth: number) {
+  /**
+   * @param maxDepth How deep values may be nested.
+   * @param room How many bytes to leave free before each value.
+   */
+  constructor(maxDepth: number, room = 0) {
     this.#maxDepth = maxDepth;
+    this.#room = room;
   }
 
   /** Writes a value in place of the one before. */
@@ -46,43 +63,68 @@ export class MsgpackWriter {
 
   /** Lets go of what was written: large binaries belong to the caller. */
   clear(): void {
-    this.#length = 0;
+    if (this.#start + ASIDE > this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_SIZE);
+      this.#start = this.#room;
+    }
+    if (this.#bytes !== this.#slab) this.#use(this.#slab);
+    if (this.#scratch.length > MAX_SCRATCH) this.#scratch = NOTHING;
+    this.#end = this.#start;
     this.#asideLength = 0;
     if (this.#asides.length > 0) this.#asides = [];
-    if (this.#bytes.length > MAX_SCRATCH) {
-      this.#bytes = new Uint8Array(1024);
-      this.#view = new DataView(this.#bytes.buffer);
-    }
   }
 
   /** The size of what was written. */
   get size(): number {
-    return this.#length + this.#asideLength;
+    return this.#end - this.#start + this.#asideLength;
+  }
+
+  /**
+   * Gives a small value away that was written, with the room before it: the
+   * bytes are not written again.
+   *
+   * @returns A view of memory that others are cut from, or nothing if it is not small.
+   */
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#bytes !== this.#slab || this.#asideLength > 0) return undefined;
+    const start = this.#start - this.#room;
+    const taken = new Uint8Array(this.#bytes.buffer, start, this.#end - start);
+    this.#start = this.#end + this.#room;
+    return taken;
   }
 
   /** What was written, in pieces: views that hold until the next write. */
   pieces(): Uint8Array[] {
     const pieces: Uint8Array[] = [];
-    let start = 0;
+    let start = this.#start;
     for (const { at, bytes } of this.#asides) {
       pieces.push(this.#bytes.subarray(start, at), bytes);
       start = at;
     }
-    pieces.push(this.#bytes.subarray(start, this.#length));
+    pieces.push(this.#bytes.subarray(start, this.#end));
     return pieces;
   }
 
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+
   #reserve(size: number): number {
-    const start = this.#length;
+    const start = this.#end;
     const end = start + size;
-    if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, start));
-      this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
-    }
-    this.#length = end;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#end = end;
     return start;
+  }
+
+  #grow(end: number): void {
+    const { length } = this.#bytes;
+    let larger = this.#scratch;
+    if (end > larger.length) larger = new Uint8Array(Math.max(end, length * 2));
+    larger.set(this.#bytes.subarray(this.#start, this.#end), this.#start);
+    this.#scratch = larger;
+    this.#use(larger);
   }
 
   #byte(byte: number): void {
@@ -97,6 +139,14 @@ export class MsgpackWriter {
     if (width === 1) this.#bytes[at + 1] = value;
     else if (width === 2) this.#view.setUint16(at + 1, value);
     else this.#view.setUint32(at + 1, value);
+  }
+
+  /** A length in its shortest form: within the type's byte, or behind one; there is none for 1 byte where `type8` is 0. */
+  #sized(length: number, fix: number, fixEnd: number, type8: number, type16: number): void {
+    if (length < fixEnd) this.#byte(fix | length);
+    else if (type8 > 0 && length < 0x100) this.#head(type8, 1, length);
+    else if (length < 0x10000) this.#head(type16, 2, length);
+    else this.#head(type16 + 1, 4, length);
   }
 
   #value(value: unknown, depth: number): void {
@@ -130,9 +180,7 @@ export class MsgpackWriter {
   #list(list: readonly unknown[], depth: number): void {
     if (depth === 0) throw new Unsendable();
     const { length } = list;
-    if (length < 16) this.#byte(0x90 | length);
-    else if (length < 0x10000) this.#head(0xdc, 2, length);
-    else this.#head(0xdd, 4, length);
+    this.#sized(length, 0x90, 16, 0, 0xdc);
     for (let i = 0; i < length; i++) this.#value(list[i], depth - 1);
   }
 
@@ -140,10 +188,8 @@ export class MsgpackWriter {
     if (depth === 0) throw new Unsendable();
     const keys = Object.keys(map);
     let length = keys.length;
-    const head = this.#length;
-    if (length < 16) this.#byte(0x80 | length);
-    else if (length < 0x10000) this.#head(0xde, 2, length);
-    else this.#head(0xdf, 4, length);
+    const head = this.#end;
+    this.#sized(length, 0x80, 16, 0, 0xde);
     for (const key of keys) {
       const value = map[key];
       if (value === undefined) {
@@ -166,19 +212,15 @@ export class MsgpackWriter {
     // Assume ASCII for the width of the header, and move the text where that was wrong.
     const guess = headWidth(length);
     const at = this.#reserve(5 + length * 3);
-    const written = length < SHORT && this.#writeAscii(text, at + guess)
+    const start = at + guess;
+    const written = length < SHORT && this.#writeAscii(text, start)
       ? length
-      : encodeUtf8.encodeInto(text, this.#bytes.subarray(at + guess)).written;
+      : encodeUtf8.encodeInto(text, this.#bytes.subarray(start)).written;
     const width = headWidth(written);
-    if (width !== guess) {
-      this.#bytes.copyWithin(at + width, at + guess, at + guess + written);
-    }
-    this.#length = at;
-    if (width === 1) this.#byte(0xa0 | written);
-    else if (width === 2) this.#head(0xd9, 1, written);
-    else if (width === 3) this.#head(0xda, 2, written);
-    else this.#head(0xdb, 4, written);
-    this.#length += written;
+    if (width !== guess) this.#bytes.copyWithin(at + width, start, start + written);
+    this.#end = at;
+    this.#sized(written, 0xa0, 32, 0xd9, 0xda);
+    this.#end += written;
   }
 
   /** Writes a text of ASCII alone; `false` if there is another character. */
@@ -218,24 +260,22 @@ export class MsgpackWriter {
     else this.#int64(value < 0n ? 0xd3 : 0xcf, value);
   }
 
-  #int64(type: 0xcf | 0xd3, value: bigint): void {
+  #int64(type: number, value: bigint): void {
     const at = this.#reserve(9);
     this.#bytes[at] = type;
-    if (type === 0xcf) this.#view.setBigUint64(at + 1, value);
-    else this.#view.setBigInt64(at + 1, value);
+    // Unsigned ones have the same bits.
+    this.#view.setBigInt64(at + 1, value);
   }
 
   #binary(bytes: Uint8Array): void {
     const { length } = bytes;
-    if (length < 0x100) this.#head(0xc4, 1, length);
-    else if (length < 0x10000) this.#head(0xc5, 2, length);
-    else this.#head(0xc6, 4, length);
-    if (length >= ASIDE) {
-      this.#asides.push({ at: this.#length, bytes });
-      this.#asideLength += length;
-    } else {
+    this.#sized(length, 0, 0, 0xc4, 0xc5);
+    if (length < ASIDE) {
       const at = this.#reserve(length);
       this.#bytes.set(bytes, at);
+    } else {
+      this.#asides.push({ at: this.#end, bytes });
+      this.#asideLength += length;
     }
   }
 
@@ -251,11 +291,7 @@ export class MsgpackWriter {
         this.#head(0xff, 4, seconds);
       } else {
         this.#byte(0xd7);
-        this.#head(
-          0xff,
-          4,
-          nanoseconds * 4 + Math.floor(seconds / 0x100000000),
-        );
+        this.#head(0xff, 4, nanoseconds * 4 + Math.floor(seconds / 0x100000000));
         const at = this.#reserve(4);
         this.#view.setUint32(at, seconds % 0x100000000);
       }
@@ -292,108 +328,67 @@ export function readMsgpack(
   end: number,
   limits: ReadLimits,
 ): unknown {
-  return new Reader(bytes, start, end, limits).whole();
+  return reader.read(bytes, start, end, limits);
 }
 
 class Reader {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #end: number;
-  readonly #limits: ReadLimits;
-  #at: number;
+  #bytes: Uint8Array<ArrayBuffer> = NOTHING;
+  #at = 0;
+  #end = 0;
   /** How many more values there may be. */
-  #values: number;
+  #values = 0;
   #lazyView: DataView | undefined;
+  /** Names that were keys before; most messages have the same ones. */
+  readonly #keys: string[] = [];
 
-  constructor(bytes: Uint8Array<ArrayBuffer>, start: number, end: number, limits: ReadLimits) {
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number, limits: ReadLimits): unknown {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
-    this.#limits = limits;
     this.#values = limits.values;
+    try {
+      const value = this.#value(limits.depth);
+      const rest = end - this.#at;
+      if (rest > 0) throw malformed(`${rest} bytes after the value`);
+      return value;
+    } catch (error) {
+      throw this.#values < 0 ? tooManyValues(limits.values) : error;
+    } finally {
+      this.#bytes = NOTHING;
+      this.#lazyView = undefined;
+    }
   }
 
-  whole(): unknown {
-    const value = this.value(this.#limits.depth);
-    const rest = this.#end - this.#at;
-    if (rest > 0) throw malformed(`${rest} bytes after the value`);
-    return value;
-  }
-
-  value(depth: number): unknown {
+  #value(depth: number): unknown {
     const type = this.#uint8();
     if (type < 0x80) return type;
     if (type < 0x90) return this.#map(type & 0x0f, depth);
     if (type < 0xa0) return this.#list(type & 0x0f, depth);
     if (type < 0xc0) return this.#string(type & 0x1f);
     if (type >= 0xe0) return type - 0x100;
-    switch (type) {
-      case 0xc0:
-        return null;
-      case 0xc2:
-        return false;
-      case 0xc3:
-        return true;
-      case 0xc4:
-        return this.#take(this.#uint8());
-      case 0xc5:
-        return this.#take(this.#uint16());
-      case 0xc6:
-        return this.#take(this.#uint32());
-      case 0xc7:
-        return this.#extension(this.#uint8());
-      case 0xc8:
-        return this.#extension(this.#uint16());
-      case 0xc9:
-        return this.#extension(this.#uint32());
-      case 0xca:
-        return this.#view().getFloat32(this.#skip(4));
-      case 0xcb:
-        return this.#view().getFloat64(this.#skip(8));
-      case 0xcc:
-        return this.#uint8();
-      case 0xcd:
-        return this.#uint16();
-      case 0xce:
-        return this.#uint32();
-      case 0xcf:
-        return exact(this.#view().getBigUint64(this.#skip(8)));
-      case 0xd0:
-        return this.#view().getInt8(this.#skip(1));
-      case 0xd1:
-        return this.#view().getInt16(this.#skip(2));
-      case 0xd2:
-        return this.#view().getInt32(this.#skip(4));
-      case 0xd3:
-        return exact(this.#view().getBigInt64(this.#skip(8)));
-      case 0xd4:
-      case 0xd5:
-      case 0xd6:
-      case 0xd7:
-      case 0xd8:
-        return this.#extension(1 << (type - 0xd4));
-      case 0xd9:
-        return this.#string(this.#uint8());
-      case 0xda:
-        return this.#string(this.#uint16());
-      case 0xdb:
-        return this.#string(this.#uint32());
-      case 0xdc:
-        return this.#list(this.#uint16(), depth);
-      case 0xdd:
-        return this.#list(this.#uint32(), depth);
-      case 0xde:
-        return this.#map(this.#uint16(), depth);
-      case 0xdf:
-        return this.#map(this.#uint32(), depth);
-      default:
-        throw malformed(`0x${type.toString(16)} starts no value`);
+    if (type === 0xcb) return this.#view().getFloat64(this.#skip(8));
+    // From here on, neighbours differ in the width of the number that follows.
+    if (type >= 0xde) return this.#map(this.#uint(type - 0xdd), depth);
+    if (type >= 0xdc) return this.#list(this.#uint(type - 0xdb), depth);
+    if (type >= 0xd9) return this.#string(this.#uint(type - 0xd9));
+    if (type >= 0xd4) return this.#extension(1 << (type - 0xd4));
+    if (type === 0xd3 || type === 0xcf) return this.#int64(type);
+    if (type >= 0xd0) {
+      const unused = 32 - (8 << (type - 0xd0));
+      return this.#uint(type - 0xd0) << unused >> unused;
     }
+    if (type >= 0xcc) return this.#uint(type - 0xcc);
+    if (type === 0xca) return this.#view().getFloat32(this.#skip(4));
+    if (type >= 0xc7) return this.#extension(this.#uint(type - 0xc7));
+    if (type >= 0xc4) return this.#take(this.#uint(type - 0xc4));
+    if (type === 0xc1) throw malformed("0xc1 starts no value");
+    return type === 0xc0 ? null : type === 0xc3;
   }
 
   #list(length: number, depth: number): unknown[] {
     this.#open(length, depth);
     const list: unknown[] = [];
-    for (let i = 0; i < length; i++) list.push(this.value(depth - 1));
+    for (let i = 0; i < length; i++) list.push(this.#value(depth - 1));
     return list;
   }
 
@@ -401,8 +396,18 @@ class Reader {
     this.#open(length * 2, depth);
     const map: Record<string, unknown> = {};
     for (let i = 0; i < length; i++) {
-      const key = this.#key(depth);
-      setOwn(map, key, this.value(depth - 1));
+      // A large one is most likely a dictionary, whose keys are seen once.
+      const key = this.#key(depth, length < 64);
+      const value = this.#value(depth - 1);
+      // `__proto__` from a peer is data, and changes nothing.
+      if (key === "__proto__") {
+        Object.defineProperty(map, key, {
+          value,
+          configurable: true,
+          enumerable: true,
+          writable: true,
+        });
+      } else map[key] = value;
     }
     return map;
   }
@@ -419,15 +424,40 @@ class Reader {
       throw malformed(`${elements} values declared, ${rest} bytes left`);
     }
     this.#values -= elements;
-    if (this.#values < 0) throw tooManyValues(this.#limits.values);
+    // read() says so, who knows the limit.
+    if (this.#values < 0) throw undefined;
   }
 
   /** Python may use numbers as keys; in JavaScript they are strings. */
-  #key(depth: number): string {
-    const key = this.value(depth - 1);
+  #key(depth: number, isRecord: boolean): string {
+    const type = this.#bytes[this.#at] ?? 0;
+    if (isRecord && type > 0xa0 && type < 0xc0) {
+      this.#at++;
+      return this.#name(type & 0x1f);
+    }
+    const key = this.#value(depth - 1);
     if (typeof key === "string") return key;
     if (typeof key === "number" || typeof key === "bigint") return String(key);
     throw malformed("a map's key is no string and no number");
+  }
+
+  /** A short text of which the same was most likely read before: finding it costs less than making it. */
+  #name(length: number): string {
+    const bytes = this.#bytes;
+    const start = this.#skip(length);
+    const first = bytes[start] ?? 0, last = bytes[start + length - 1] ?? 0;
+    const place = (length * 37 + first * 7 + last) & 0xff;
+    const known = this.#keys[place];
+    if (known?.length === length) {
+      let i = 0;
+      while (i < length && known.charCodeAt(i) === bytes[start + i]) i++;
+      if (i === length) return known;
+    }
+    this.#at = start;
+    const text = this.#string(length);
+    // ASCII alone: other characters may have the numbers of other texts' bytes.
+    if (text.length === length) this.#keys[place] = text;
+    return text;
   }
 
   #string(length: number): string {
@@ -444,27 +474,27 @@ class Reader {
   }
 
   #extension(length: number): Date {
-    const type = this.#view().getInt8(this.#skip(1));
-    const at = this.#skip(length);
-    if (type !== -1) throw malformed(`extension type ${type} is unknown`);
-    const [seconds, nanoseconds] = this.#timestamp(at, length);
+    const type = this.#uint8();
+    if (type !== 0xff) throw malformed(`extension type ${type << 24 >> 24} is unknown`);
+    const [seconds, nanoseconds] = this.#timestamp(length);
     const date = new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6));
     // Who is told a date expects one: `toISOString()` of an invalid one throws.
     if (Number.isNaN(date.getTime())) throw malformed("a timestamp out of range");
     return date;
   }
 
-  #timestamp(at: number, length: number): [seconds: number, nanoseconds: number] {
-    const view = this.#view();
+  #timestamp(length: number): [seconds: number, nanoseconds: number] {
     switch (length) {
       case 4:
-        return [view.getUint32(at), 0];
+        return [this.#uint(2), 0];
       case 8: {
-        const high = view.getUint32(at);
-        return [(high & 3) * 0x100000000 + view.getUint32(at + 4), high >>> 2];
+        const high = this.#uint(2);
+        return [(high & 3) * 0x100000000 + this.#uint(2), high >>> 2];
       }
-      case 12:
-        return [Number(view.getBigInt64(at + 4)), view.getUint32(at)];
+      case 12: {
+        const nanoseconds = this.#uint(2);
+        return [Number(this.#int64(0xd3)), nanoseconds];
+      }
       default:
         throw malformed(`a timestamp of ${length} bytes`);
     }
@@ -486,19 +516,6 @@ class Reader {
     return start;
   }
 
-  #uint8(): number {
-    if (this.#at >= this.#end) throw malformed("the message ends within a value");
-    return this.#bytes[this.#at++] ?? 0;
-  }
-
-  #uint16(): number {
-    return this.#uint8() << 8 | this.#uint8();
-  }
-
-  #uint32(): number {
-    return this.#uint16() * 0x10000 + this.#uint16();
-  }
-
   #view(): DataView {
     return this.#lazyView ??= new DataView(
       this.#bytes.buffer,
@@ -506,7 +523,32 @@ class Reader {
       this.#bytes.byteLength,
     );
   }
+
+  #uint8(): number {
+    if (this.#at >= this.#end) throw malformed("the message ends within a value");
+    return this.#bytes[this.#at++] ?? 0;
+  }
+
+  /** A big-endian number of 1, 2 or 4 bytes, by its logarithm: 0, 1 or 2. */
+  #uint(log: number): number {
+    if (log === 0) return this.#uint8();
+    const bytes = this.#bytes;
+    const at = this.#skip(1 << log);
+    const high = (bytes[at] ?? 0) << 8 | (bytes[at + 1] ?? 0);
+    return log === 1 ? high : high * 0x10000 + ((bytes[at + 2] ?? 0) << 8 | (bytes[at + 3] ?? 0));
+  }
+
+  /** A number where it holds every digit, a bigint where it would lose some. */
+  #int64(type: number): number | bigint {
+    const at = this.#skip(8);
+    const value = type === 0xcf ? this.#view().getBigUint64(at) : this.#view().getBigInt64(at);
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
 }
+
+/** One for all, since it runs from a message's begin to its end. */
+const reader = new Reader();
 
 /**
  * Reads a text of ASCII alone, eight characters at a time; `undefined` if there
@@ -530,28 +572,6 @@ function readAscii(bytes: Uint8Array, start: number, end: number): string | unde
     text += String.fromCharCode(a);
   }
   return text;
-}
-
-/** Sets a property as data, whatever its name: `__proto__` from a peer changes nothing. */
-function setOwn(
-  map: Record<string, unknown>,
-  key: string,
-  value: unknown,
-): void {
-  if (key === "__proto__") {
-    Object.defineProperty(map, key, {
-      value,
-      configurable: true,
-      enumerable: true,
-      writable: true,
-    });
-  } else map[key] = value;
-}
-
-/** A number where it holds every digit, a bigint where it would lose some. */
-function exact(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 function malformed(what: string, cause?: unknown): ProtocolError {

@@ -98,8 +98,12 @@ export interface Limits {
   readonly values: number;
   /** How many calls of one connection may run at a time. */
   readonly callsInFlight: number;
-  /** How many bytes may wait for a connection's socket; what happens then is the queue's policy. */
+  /** How many bytes may wait for a connection's socket; what happens then is each publication's policy. */
   readonly queueBytes: number;
+  /** How many messages may. */
+  readonly queueMessages: number;
+  /** How many bytes may wait for all connections of a server, those of shared frames counted once. */
+  readonly totalQueueBytes: number;
 }
 
 /** The limits that hold where none are given. */
@@ -131,6 +135,12 @@ export const DEFAULT_LIMITS: Limits = {
   // The largest message fits; frames published to many are shared, so what
   // several slow viewers hold is mostly the same memory.
   queueBytes: 256 * 1024 * 1024,
+  // Half a minute of 2,000 small publications a second; a queue that is this
+  // long helps nobody.
+  queueMessages: 65_536,
+  // Four of the largest queues. Past it the server would swap sooner than
+  // its viewers catch up.
+  totalQueueBytes: 1024 * 1024 * 1024,
 };
 
 /**

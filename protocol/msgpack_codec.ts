@@ -8,9 +8,12 @@ import type { Decoder, Encoder, Frame } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError, SerializeError } from "./errors.ts";
 import { type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
-import { Chunker, HEADER_SIZE, MAX_TOTAL, Reassembler } from "./_chunks.ts";
+import { Chunker, HEADER_SIZE, MAX_TOTAL, Reassembler, writeHeader } from "./_chunks.ts";
 import { MsgpackWriter, readMsgpack } from "./_msgpack.ts";
 import { withPath } from "./_values.ts";
+
+/** Messages up to this size are sent from the memory that they were written to, which others share. */
+const SMALL = 2036;
 
 /** How a {@linkcode MsgpackEncoder} cuts its messages. */
 export interface MsgpackEncoderOptions {
@@ -71,7 +74,7 @@ export class MsgpackEncoder implements Encoder {
     } = options;
     this.#depth = depth;
     this.frameSize = frameSize;
-    this.#writer = new MsgpackWriter(depth);
+    this.#writer = new MsgpackWriter(depth, HEADER_SIZE);
     this.#nextId = options.firstId ?? Math.floor(Math.random() * MAX_TOTAL);
   }
 
@@ -109,8 +112,16 @@ export class MsgpackEncoder implements Encoder {
         `it has ${size} bytes, the wire counts to 2^32 - 1`,
       );
     }
-    const frames = this.#chunker.split(writer.pieces(), size, this.#nextId, this.#frameSize);
-    this.#nextId = (this.#nextId + 1) >>> 0;
+    const id = this.#nextId;
+    this.#nextId = (id + 1) >>> 0;
+    if (size <= SMALL && size + HEADER_SIZE <= this.#frameSize) {
+      const frame = writer.take();
+      if (frame) {
+        writeHeader(frame, id, 0, size);
+        return [frame];
+      }
+    }
+    const frames = this.#chunker.split(writer.pieces(), size, id, this.#frameSize);
     writer.clear();
     return frames;
   }
@@ -122,7 +133,12 @@ export class MsgpackEncoder implements Encoder {
    * @param frames All of the message's frames, which are not read or sent again.
    */
   recycle(frames: readonly Frame[]): void {
-    this.#chunker.recycle(frames.filter((frame) => typeof frame !== "string"));
+    for (const frame of frames) {
+      // Small ones share their buffer.
+      if (typeof frame !== "string" && frame.length > SMALL + HEADER_SIZE) {
+        this.#chunker.recycle(frame);
+      }
+    }
   }
 }
 

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { defer, type Deferred } from "./deferred.ts";
 import type { Frame } from "./codec.ts";
+import { defer, type Deferred } from "./deferred.ts";
+import { HEADER_SIZE } from "./_chunks.ts";
+import { Entry, Lanes } from "./_lanes.ts";
+import { List } from "./_list.ts";
+import { Pace } from "./_pace.ts";
+import type { BudgetMember, SendBudget } from "./send_budget.ts";
 
 /** What a session needs of a socket; a standard `WebSocket` has it. */
 export interface Socket {
@@ -25,73 +30,148 @@ export interface Socket {
   close(code?: number, reason?: string): void;
 }
 
+/**
+ * What happens at a receiver that has no room for a publication.
+ *
+ * - `latest`: only the newest waits; an older one of the same topic and key of
+ *   which nothing is on the wire is dropped, whole.
+ * - `drop-oldest`: publications wait in order, and when the queue is full the
+ *   oldest are dropped.
+ * - `wait`: nothing is dropped; `publish()` returns a promise, which resolves
+ *   when every receiver has room.
+ * - `close`: nothing is dropped; a receiver whose queue is full is closed with
+ *   4013.
+ */
+export type Policy = "latest" | "drop-oldest" | "wait" | "close";
+
 /** What may happen to a message that the socket has no room for. */
 export interface SendOptions {
   /**
-   * `keep`: it waits, whatever it takes. `drop`: it waits, and is the first to
-   * go, oldest first, when the queue is full. `latest`: only the newest with
-   * the same `key` waits.
+   * The publication's policy. `keep` is for replies: none is ever dropped, and
+   * when they alone are too much, the queue says that it is full.
    *
    * @default {"keep"}
    */
-  readonly policy?: "keep" | "drop" | "latest";
-  /** What `latest` tells messages apart by. */
+  readonly policy?: Policy | "keep";
+  /**
+   * Messages with the same order arrive in their order: those of a topic, or of
+   * a stream. Without one a message may overtake every other.
+   */
+  readonly order?: string;
+  /**
+   * What `latest` tells messages of one order apart by.
+   *
+   * @default {""}
+   */
   readonly key?: string;
 }
 
-/**
- * The socket gets two of the largest frames at most: one being sent, and one
- * ready when it is done. What is in the socket can't be dropped or overtaken.
- */
-const HIGH_WATER = 8 * 1024 * 1024;
+/** How a queue behaves. */
+export interface SendQueueOptions {
+  /**
+   * How many bytes may wait.
+   *
+   * @default {Infinity}
+   */
+  readonly bytes?: number;
+  /**
+   * How many messages may wait.
+   *
+   * @default {Infinity}
+   */
+  readonly messages?: number;
+  /**
+   * How many bytes of long messages may take turns with the longest one on its
+   * way: the peer holds them until they are complete, and has a bound of its own.
+   *
+   * @default {50331648}
+   */
+  readonly interleaved?: number;
+  /** A bound that it shares with other queues. */
+  readonly budget?: SendBudget;
+  /** Called when more waits that can't be dropped than may. */
+  readonly onFull?: () => void;
+  /** Called for each message that is dropped, with its order. */
+  readonly onDrop?: (order: string | undefined) => void;
+  /**
+   * The time, in ms since whenever.
+   *
+   * @default {performance.now}
+   */
+  readonly now?: () => number;
+}
 
-/** `latest` is decided as late as can be: when the socket has nearly nothing left. */
-const LATEST_WATER = 64 * 1024;
-
-/** A WebSocket doesn't say when it has room, so it is asked this often while something waits, in ms. */
-const POLL = 2;
+/** What a queue has done, and what waits in it. */
+export interface QueueStats {
+  /** How many messages have gone out. */
+  readonly sent: number;
+  /** How many were dropped for want of room. */
+  readonly dropped: number;
+  /** Bytes that wait, with 128 for each message; those in the socket not counted. */
+  readonly heldBytes: number;
+  /** How many messages wait or are going out. */
+  readonly heldMessages: number;
+  /** How long the oldest of them has waited, in ms. */
+  readonly oldestAge: number;
+}
 
 /** `WebSocket.OPEN` */
 const OPEN = 1;
 
-/** What an entry costs besides its bytes. */
-const ENTRY_COST = 128;
-
-interface Entry {
-  readonly frames: readonly Frame[];
-  readonly cost: number;
-  readonly droppable: boolean;
-}
-
 /**
- * Sends whole messages in order, and holds them back while the socket is
- * behind. At most `bound` bytes wait, the message being sent and the newest not
- * counted: past it, droppable messages go, oldest first; when none is left,
- * `onFull` is told.
+ * Sends messages and holds them back while the socket is behind: small ones
+ * before bulk, bulk in turns, in order within each topic. At most so many bytes
+ * and messages wait, the newest not counted. Past that, publications are
+ * dropped, oldest first; when none is left that may be, `onFull` is told.
+ *
+ * On the 2.x wire frames of different messages are interleaved, and cut smaller
+ * where the link is slow. On the 1.x wire a message's frames stay together.
  */
-export class SendQueue {
+export class SendQueue implements BudgetMember {
   readonly #socket: Socket;
-  readonly #bound: number;
+  readonly #bytes: number;
+  readonly #messages: number;
+  readonly #budget: SendBudget | undefined;
   readonly #onFull: () => void;
-  /** The message whose frames are being handed over; on the 1.x wire nothing may come between them. */
-  #current: Entry | undefined;
-  #sent = 0;
-  #waiting = new Fifo<Entry>();
-  readonly #latest = new Map<string, Entry>();
+  readonly #onDrop: (order: string | undefined) => void;
+  readonly #now: () => number;
+  readonly #lanes: Lanes;
+  readonly #pace = new Pace();
+  /** What may be dropped, each from the oldest on. */
+  readonly #dropOldest = new List<Entry>();
+  readonly #latest = new List<Entry>();
+  /** Messages of the policy `wait` that are not counted yet. */
+  readonly #waiting = new List<Entry>();
   #held = 0;
+  #sent = 0;
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #idle: Deferred<void> | undefined;
 
   /**
+   * Makes it ready for the first message.
+   *
    * @param socket Where the frames go.
-   * @param bound How many bytes may wait.
-   * @param onFull Called when what must be kept is more than that.
+   * @param options How it behaves.
    */
-  constructor(socket: Socket, bound: number, onFull: () => void) {
+  constructor(socket: Socket, options: SendQueueOptions = {}) {
+    const {
+      bytes = Infinity,
+      messages = Infinity,
+      interleaved = 48 * 1024 * 1024,
+      budget,
+      onFull = () => {},
+      onDrop = () => {},
+      now = () => performance.now(),
+    } = options;
     this.#socket = socket;
-    this.#bound = bound;
+    this.#bytes = bytes;
+    this.#messages = messages;
+    this.#lanes = new Lanes(interleaved);
+    this.#budget = budget;
     this.#onFull = onFull;
+    this.#onDrop = onDrop;
+    this.#now = now;
   }
 
   /** Bytes that wait here, those in the socket not counted. */
@@ -105,6 +185,24 @@ export class SendQueue {
   }
 
   /**
+   * What it has done, and what waits in it.
+   *
+   * @returns The counters as they are now.
+   */
+  stats(): QueueStats {
+    let oldest = this.#now();
+    const now = oldest;
+    for (const { since } of this.#lanes.entries()) if (since < oldest) oldest = since;
+    return {
+      sent: this.#sent,
+      dropped: this.#dropped,
+      heldBytes: this.#held,
+      heldMessages: this.#lanes.size,
+      oldestAge: now - oldest,
+    };
+  }
+
+  /**
    * Sends a message's frames, now or as soon as there is room.
    *
    * @param frames The frames, which other queues may share.
@@ -112,27 +210,63 @@ export class SendQueue {
    * @returns Whether the queue and the socket are done with the frames: all are copied and gone.
    */
   send(frames: readonly Frame[], options?: SendOptions): boolean {
-    const policy = options?.policy ?? "keep";
-    const water = policy === "latest" ? LATEST_WATER : HIGH_WATER;
-    const [frame] = frames;
-    if (
-      frame !== undefined && frames.length === 1 && this.#isEmpty() &&
-      this.#socket.bufferedAmount < water
-    ) {
-      this.#write(frame);
-      return this.#socket.copies === true;
-    }
-    const entry = { frames, cost: costOf(frames), droppable: policy === "drop" };
-    this.#held += entry.cost;
-    if (policy === "latest") {
-      const key = options?.key ?? "";
-      const older = this.#latest.get(key);
-      if (older) this.#drop(older);
-      this.#latest.set(key, entry);
-    } else this.#waiting.push(entry);
+    const copies = this.#socket.copies === true;
+    if (frames.length === 0 || this.#sendAtOnce(frames, options)) return copies;
+    const entry = this.#enter(frames, options);
+    this.#count(entry);
     this.#pump();
-    if (this.#held > this.#bound) this.#shrink(entry);
-    return this.#isEmpty() && this.#socket.copies === true;
+    this.#enforce(entry);
+    return copies && entry.lane === undefined;
+  }
+
+  /**
+   * Sends a message's frames in their turn, and tells when there is room for
+   * the next.
+   *
+   * @param frames The frames, which other queues may share.
+   * @param options Their order.
+   * @param signal Takes the message back, unless it was counted among what waits.
+   * @returns When the message has gone or fits among what may wait, or the
+   * connection has ended. It rejects with the signal's reason.
+   */
+  sendWhenRoom(
+    frames: readonly Frame[],
+    options?: Pick<SendOptions, "order">,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (frames.length === 0 || this.#sendAtOnce(frames, options)) return Promise.resolve();
+    const entry = this.#enter(frames, { ...options, policy: "wait" });
+    const { promise, resolve, reject } = defer<void>();
+    const abort = () => {
+      entry.onAdmitted = undefined;
+      signal?.removeEventListener("abort", abort);
+      this.#lanes.remove(entry);
+      this.#forget(entry);
+      reject(signal?.reason);
+    };
+    entry.onAdmitted = () => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    };
+    signal?.addEventListener("abort", abort);
+    entry.listed = this.#waiting.push(entry);
+    this.#pump();
+    this.admit();
+    return promise;
+  }
+
+  /**
+   * Takes the peer's word for how much it has read. From the first time on it
+   * is that, and not the socket, which says how much may be under way.
+   *
+   * @param bytes All that has come since the connection began, text in UTF-16 units.
+   * @returns Whether that can be: no less than the last time, no more than was sent.
+   */
+  acknowledge(bytes: number): boolean {
+    const good = this.#pace.acknowledge(bytes, this.#lanes.size > 0, this.#now());
+    if (good) this.#pump();
+    return good;
   }
 
   /**
@@ -141,7 +275,7 @@ export class SendQueue {
    * @returns A promise that never rejects; it stays open while the socket is stuck.
    */
   drained(): Promise<void> {
-    if (this.#isEmpty() && this.#socket.bufferedAmount === 0) return Promise.resolve();
+    if (this.#lanes.size === 0 && this.#socket.bufferedAmount === 0) return Promise.resolve();
     this.#idle ??= defer();
     this.#schedule();
     return this.#idle.promise;
@@ -151,110 +285,224 @@ export class SendQueue {
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#current = undefined;
-    this.#sent = 0;
-    this.#waiting = new Fifo();
-    this.#latest.clear();
-    this.#held = 0;
+    const entries = [...this.#lanes.entries()];
+    this.#lanes.clear();
+    for (const entry of entries) {
+      entry.lane = undefined;
+      this.#forget(entry);
+    }
+    this.#budget?.leave(this);
     this.#idle?.resolve();
     this.#idle = undefined;
   }
 
-  /** A socket that is closing takes nothing any more, and some say so by throwing. */
-  #write(frame: Frame): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(frame);
+  /** Drops publications, oldest first, for a bound that is shared. */
+  relieve(bytes: number): boolean {
+    const before = this.#dropped;
+    this.#drop(this.#held - bytes, Infinity, undefined);
+    return this.#dropped > before;
   }
 
-  #isEmpty(): boolean {
-    return this.#held === 0 && this.#current === undefined;
+  /** Says that it is full, for a bound that is shared. */
+  overflow(): void {
+    this.#onFull();
+  }
+
+  /** Counts messages of the policy `wait` for which there is room now. */
+  admit(): void {
+    for (const entry of this.#waiting) {
+      const fits = this.#held + entry.cost <= this.#bytes && this.#counted < this.#messages;
+      // One that is larger than the bound gets its chance when nothing else waits.
+      if (!fits && this.#held > 0) return;
+      if (this.#budget && !this.#budget.fits(entry.frames, entry.cost)) {
+        return this.#budget.callBack(this);
+      }
+      this.#unlist(entry);
+      this.#count(entry);
+    }
+  }
+
+  /** How many messages count among those that may wait. */
+  get #counted(): number {
+    return this.#lanes.size - this.#waiting.size;
+  }
+
+  /** The way of most messages: nothing waits, and a frame is all there is. */
+  #sendAtOnce(frames: readonly Frame[], options: SendOptions | undefined): boolean {
+    const [frame] = frames;
+    if (frame === undefined || frames.length > 1 || this.#lanes.size > 0) return false;
+    const buffered = this.#socket.bufferedAmount;
+    const room = options?.policy === "latest"
+      ? this.#pace.roomForLatest(buffered, frame.length)
+      : this.#pace.roomForBulk(buffered);
+    if (!room || typeof frame !== "string" && frame.length > this.#pace.chunk * 1.5) return false;
+    this.#write(frame);
+    this.#sent++;
+    return true;
+  }
+
+  /** Puts a message where its turn is. */
+  #enter(frames: readonly Frame[], options: SendOptions = {}): Entry {
+    const { policy = "keep", key = "" } = options;
+    const order = options.order ?? (policy === "latest" ? "" : undefined);
+    const entry = new Entry(frames, this.#now(), policy === "latest" ? key : undefined);
+    if (policy === "drop-oldest") entry.listed = this.#dropOldest.push(entry);
+    else if (policy === "latest") {
+      entry.listed = this.#latest.push(entry);
+      const older = this.#lanes.older(order, key);
+      if (older) {
+        this.#lanes.replace(older, entry);
+        this.#forget(older);
+        this.#dropped++;
+        this.#onDrop(order);
+        return entry;
+      }
+    }
+    this.#lanes.push(entry, order);
+    return entry;
+  }
+
+  #count(entry: Entry): void {
+    entry.counted = true;
+    this.#held += entry.left;
+    this.#budget?.add(this, entry.frames, entry.cost);
+    entry.onAdmitted?.();
+    entry.onAdmitted = undefined;
+  }
+
+  /** Whatever was known of a message that has gone, one way or the other. */
+  #forget(entry: Entry): void {
+    this.#unlist(entry);
+    if (entry.counted) {
+      entry.counted = false;
+      this.#held -= entry.left;
+      this.#budget?.remove(this, entry.frames, entry.cost);
+    }
+    entry.onAdmitted?.();
+    entry.onAdmitted = undefined;
+  }
+
+  #unlist({ listed }: Entry): void {
+    if (listed) List.remove(listed);
+  }
+
+  /** A socket that is closing takes nothing any more, and some say so by throwing. */
+  #write(frame: Frame): void {
+    if (this.#socket.readyState !== OPEN) return;
+    this.#pace.wrote(frame.length, this.#now());
+    this.#socket.send(frame);
   }
 
   #pump(): void {
-    while ((this.#current ??= this.#next())) {
-      const frame = this.#current.frames[this.#sent];
-      if (frame === undefined) {
-        this.#current = undefined;
-        this.#sent = 0;
-      } else if (this.#socket.bufferedAmount >= HIGH_WATER) break;
-      else {
-        this.#write(frame);
+    const pace = this.#pace;
+    let buffered = this.#socket.bufferedAmount;
+    const room = {
+      get small() {
+        return pace.roomForSmall(buffered);
+      },
+      get bulk() {
+        return pace.roomForBulk(buffered);
+      },
+      latest: (cost: number) => pace.roomForLatest(buffered, cost),
+    };
+    for (let entry = this.#lanes.next(room); entry; entry = this.#lanes.next(room)) {
+      // What has begun can't be dropped any more, and waits for room no longer.
+      this.#unlist(entry);
+      if (!entry.counted) this.#count(entry);
+      const size = this.#writeNext(entry);
+      entry.left -= size;
+      this.#held -= size;
+      if (this.#lanes.wrote(entry, size)) {
+        this.#forget(entry);
         this.#sent++;
       }
+      buffered = this.#socket.bufferedAmount;
     }
-    if (!this.#isEmpty() || (this.#idle && this.#socket.bufferedAmount > 0)) this.#schedule();
+    if (this.#waiting.size > 0) this.admit();
+    this.#settle();
+  }
+
+  /** Asks again later if there is anything to ask for. */
+  #settle(): void {
+    const waits = this.#lanes.size > 0;
+    if (waits || (this.#idle && this.#socket.bufferedAmount > 0)) this.#schedule();
     else if (this.#idle) {
       this.#idle.resolve();
       this.#idle = undefined;
     }
   }
 
-  #next(): Entry | undefined {
-    let entry = this.#waiting.shift();
-    if (entry === undefined && this.#socket.bufferedAmount < LATEST_WATER) {
-      const [first] = this.#latest;
-      if (first) this.#latest.delete(first[0]);
-      entry = first?.[1];
+  /** Hands over a message's next frame, or a piece of it where the link is slow. */
+  #writeNext(entry: Entry): number {
+    const frame = entry.frames[entry.index];
+    if (frame === undefined) return 0;
+    const { chunk } = this.#pace;
+    const size = frame.length - entry.at;
+    // Half a piece more is cheaper than a frame of its own. An attachment of
+    // the 1.x wire has no header that could say where a piece belongs.
+    if (entry.atomic || typeof frame === "string" || size <= chunk * 1.5) {
+      this.#write(entry.at > 0 && typeof frame !== "string" ? this.#cut(frame, entry.at) : frame);
+      entry.index++;
+      entry.at = 0;
+      return size;
     }
-    if (entry) this.#held -= entry.cost;
-    return entry;
+    const to = Math.max(entry.at, HEADER_SIZE) + Math.floor(chunk) - HEADER_SIZE;
+    this.#write(this.#cut(frame, entry.at, to));
+    const written = to - entry.at;
+    entry.at = to;
+    return written;
+  }
+
+  /** Makes a chunk of a part of one: the same header, but for where its content belongs. The frame is shared, so it is copied. */
+  #cut(frame: Uint8Array<ArrayBuffer>, from: number, to = frame.length): Uint8Array<ArrayBuffer> {
+    const start = Math.max(from, HEADER_SIZE);
+    const size = HEADER_SIZE + to - start;
+    if (this.#socket.copies && scratch.length < size) scratch = new Uint8Array(size);
+    const chunk = this.#socket.copies ? scratch.subarray(0, size) : new Uint8Array(size);
+    chunk.set(frame.subarray(0, HEADER_SIZE));
+    const view = new DataView(chunk.buffer);
+    view.setUint32(4, view.getUint32(4, true) + start - HEADER_SIZE, true);
+    chunk.set(frame.subarray(start, to), HEADER_SIZE);
+    return chunk;
   }
 
   #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
+      this.#pace.poll(this.#socket.bufferedAmount, this.#lanes.size > 0, this.#now());
       this.#pump();
-    }, POLL);
+    }, this.#pace.delay);
   }
 
   /** Makes room in one go, so that a queue that stays full isn't searched for every message. */
-  #shrink(newest: Entry): void {
-    const target = this.#bound * 0.875;
-    this.#waiting.filter((entry) => {
-      if (!entry.droppable || entry === newest || this.#held <= target) return true;
-      this.#drop(entry);
-      return false;
-    });
-    // What is left is replies, the newest message, and one of every `latest`
-    // key. The newest may be larger than the bound, and comes on top of the rest.
-    if (this.#held - newest.cost > this.#bound) this.#onFull();
-  }
-
-  #drop(entry: Entry): void {
-    this.#held -= entry.cost;
-    this.#dropped++;
-  }
-}
-
-function costOf(frames: readonly Frame[]): number {
-  let cost = ENTRY_COST;
-  for (const frame of frames) cost += frame.length;
-  return cost;
-}
-
-/** An array whose front can be taken away in constant time. */
-class Fifo<T> {
-  #items: (T | undefined)[] = [];
-  #head = 0;
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    // Messages are large: what is taken away is let go of at once.
-    this.#items[this.#head++] = undefined;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
+  #enforce(newest: Entry): void {
+    const size = newest.counted ? newest.left : 0;
+    if (this.#held > this.#bytes || this.#counted > this.#messages) {
+      this.#drop(this.#bytes * 0.875, this.#messages * 0.875, newest);
+      // What is left is replies and the newest message. That one may be larger
+      // than the bound, and comes on top of the rest.
+      if (this.#held - size > this.#bytes || this.#counted - 1 > this.#messages) {
+        this.#onFull();
+      }
     }
-    return item;
+    this.#budget?.enforce(newest.counted ? newest.cost : 0);
   }
 
-  /** Keeps the items that `keep` says so of, asked from the front on. */
-  filter(keep: (item: T) => boolean): void {
-    this.#items = this.#items.slice(this.#head).filter((item) => item !== undefined && keep(item));
-    this.#head = 0;
+  /** Drops what may be dropped: first what waits in order, then what only the newest is kept of. */
+  #drop(bytes: number, messages: number, spared: Entry | undefined): void {
+    for (const list of [this.#dropOldest, this.#latest]) {
+      for (const entry of list) {
+        if (this.#held <= bytes && this.#counted <= messages) return;
+        if (entry === spared) continue;
+        const order = entry.lane?.order;
+        this.#lanes.remove(entry);
+        this.#forget(entry);
+        this.#dropped++;
+        this.#onDrop(order);
+      }
+    }
   }
 }
+
+/** Where pieces are made for sockets that copy them at once: new memory is slow to fill. */
+let scratch = new Uint8Array(0);

@@ -5,6 +5,7 @@
  */
 import type { Feature, Wire } from "../protocol/mod.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { Policy, QueueStats } from "../protocol/send_queue.ts";
 
 /** A connected client, as procedures and publishers see it. */
 export interface Client {
@@ -35,6 +36,12 @@ export interface Client {
     options?: CallOptions,
   ): Promise<T>;
   /**
+   * What its send queue has done, and what waits in it.
+   *
+   * @returns The counters as they are now.
+   */
+  queueStats(): QueueStats;
+  /**
    * Ends the connection.
    *
    * @param code The close code: 1000, or 3000 to 4999.
@@ -43,21 +50,29 @@ export interface Client {
   close(code?: number, reason?: string): void;
 }
 
-/** Whom a publication goes to, and what happens if a receiver can't keep up. */
-export interface PublishOptions {
+/** The policies that never make a publisher wait. */
+export type DroppingPolicy = Exclude<Policy, "wait">;
+
+/** Whom a publication goes to. */
+export interface Receivers {
   /** Only this client, or the one with this id. */
   readonly to?: Client | string;
   /** All but this client, or the one with this id. */
   readonly except?: Client | string;
+}
+
+/** Whom a publication goes to, and what happens if a receiver can't keep up. */
+export interface PublishOptions extends Receivers {
   /**
-   * What happens at a receiver whose socket is behind. `queue`: publications
-   * wait in order, and past `limits.queueBytes` the oldest are dropped.
-   * `latest`: only the newest waits, for pictures of which an old one is
-   * worthless.
+   * What happens at a receiver whose socket is behind. `drop-oldest`:
+   * publications wait in order, and past `limits.queueBytes` or
+   * `limits.queueMessages` the oldest are dropped. `latest`: only the newest
+   * waits, for pictures of which an old one is worthless. `close`: nothing is
+   * dropped, and a receiver whose queue is full is closed with 4013.
    *
-   * @default {"queue"}
+   * @default {"drop-oldest"}
    */
-  readonly policy?: "queue" | "latest";
+  readonly policy?: DroppingPolicy;
   /**
    * What `latest` tells publications apart by, besides the topic: of each key
    * the newest is kept.
@@ -65,6 +80,24 @@ export interface PublishOptions {
    * @default {""}
    */
   readonly key?: string;
+}
+
+/** Whom a publication goes to that waits for them. */
+export interface WaitingPublishOptions extends Receivers {
+  /** Nothing is dropped: the promise resolves when every receiver has room for the next. */
+  readonly policy: "wait";
+  /** Takes the publication back at those that had no room yet; the promise rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What became of a topic's publications. */
+export interface TopicStats {
+  /** How many there were. */
+  readonly published: number;
+  /** How many copies went to receivers. */
+  readonly delivered: number;
+  /** How many of those were dropped again, since the receiver couldn't keep up. */
+  readonly dropped: number;
 }
 
 /** The part of a server that procedures use. */
@@ -82,6 +115,17 @@ export interface Publisher {
    * @throws {SerializeError} If the value can't be sent.
    */
   publish(topic: string, value: unknown, options?: PublishOptions): number;
+  /**
+   * Publishes a value and waits for its receivers. One that has room gets it at
+   * once; a slow one delays the promise and nobody else.
+   *
+   * @param topic Dot-separated words.
+   * @param value What is published; binary anywhere in it.
+   * @param options Whom it goes to, and what takes it back.
+   * @returns How many clients it went to, once each has room for the next or has
+   * gone. It rejects with what `publish()` throws, or the signal's reason.
+   */
+  publish(topic: string, value: unknown, options: WaitingPublishOptions): Promise<number>;
 }
 
 /** Where an error came from that no caller gets to see. */

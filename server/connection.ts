@@ -24,7 +24,13 @@ import {
   RpcError,
   type Wire,
 } from "../protocol/mod.ts";
-import { type SendOptions, SendQueue, type Socket } from "../protocol/send_queue.ts";
+import type { SendBudget } from "../protocol/send_budget.ts";
+import {
+  type QueueStats,
+  type SendOptions,
+  SendQueue,
+  type Socket,
+} from "../protocol/send_queue.ts";
 import { UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
 import type { Client, ErrorContext } from "./client.ts";
 import { ServerSession, type SessionHost } from "./session.ts";
@@ -32,6 +38,8 @@ import { ServerSession, type SessionHost } from "./session.ts";
 /** What a connection needs of its server. */
 export interface ConnectionHost extends SessionHost {
   readonly limits: Limits;
+  /** What all queues may hold together. */
+  readonly budget: SendBudget;
   /** What holds before a good hello. */
   readonly helloLimits: Limits;
   readonly encoders: Readonly<Record<Wire, Encoder>>;
@@ -39,6 +47,8 @@ export interface ConnectionHost extends SessionHost {
   readonly features: readonly Feature[];
   checkSecret(secret: unknown, client: Client): boolean | Promise<boolean>;
   report(error: unknown, context: ErrorContext): void;
+  /** A client missed a publication. */
+  dropped(topic: string): void;
   /** Its socket has ended. */
   gone(connection: Connection): void;
 }
@@ -70,11 +80,13 @@ export class Connection {
   constructor(host: ConnectionHost, socket: Socket, request?: Request) {
     this.#host = host;
     this.#socket = socket;
-    this.#queue = new SendQueue(
-      socket,
-      host.limits.queueBytes,
-      () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
-    );
+    this.#queue = new SendQueue(socket, {
+      bytes: host.limits.queueBytes,
+      messages: host.limits.queueMessages,
+      budget: host.budget,
+      onDrop: (topic) => host.dropped(topic ?? ""),
+      onFull: () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
+    });
     this.#session = new ServerSession(host, this, request);
     this.#helloTimer = setTimeout(
       () => this.close(1008, "No hello in time"),
@@ -122,12 +134,14 @@ export class Connection {
    * Sends a message.
    *
    * @param message The message.
+   * @param order Messages with the same one arrive in the order of sending.
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
-  send(message: OutgoingMessage): void {
+  send(message: OutgoingMessage, order?: string): void {
     const encoder = this.#host.encoders[this.wire];
     const frames = encoder.encode(message);
-    if (this.#queue.send(frames)) encoder.recycle?.(frames);
+    const done = this.#queue.send(frames, order === undefined ? undefined : { order });
+    if (done) encoder.recycle?.(frames);
   }
 
   /**
@@ -139,6 +153,32 @@ export class Connection {
    */
   deliver(frames: readonly Frame[], options: SendOptions): boolean {
     return this.#state !== "open" || this.#queue.send(frames, options);
+  }
+
+  /**
+   * Sends a publication's frames and tells when there is room for the next.
+   *
+   * @param frames The frames, shared with other connections.
+   * @param order The publication's topic.
+   * @param signal Takes it back as long as there is none.
+   * @returns When there is, or the connection has ended.
+   */
+  deliverWhenRoom(
+    frames: readonly Frame[],
+    order: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#state !== "open") return Promise.resolve();
+    return this.#queue.sendWhenRoom(frames, { order }, signal);
+  }
+
+  /**
+   * What its queue has done, and what waits in it.
+   *
+   * @returns The counters as they are now.
+   */
+  queueStats(): QueueStats {
+    return this.#queue.stats();
   }
 
   /**

@@ -18,8 +18,17 @@ export {
   SerializeError,
   type Wire,
 } from "../protocol/mod.ts";
-export type { SendOptions, Socket } from "../protocol/send_queue.ts";
-export type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
+export type { Policy, QueueStats, SendOptions, Socket } from "../protocol/send_queue.ts";
+export type {
+  Client,
+  DroppingPolicy,
+  ErrorContext,
+  Publisher,
+  PublishOptions,
+  Receivers,
+  TopicStats,
+  WaitingPublishOptions,
+} from "./client.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { CallOptions } from "../session/outgoing.ts";

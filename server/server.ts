@@ -16,10 +16,18 @@ import {
   RpcError,
 } from "../protocol/mod.ts";
 import { defer, type Deferred } from "../protocol/deferred.ts";
+import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
 import { Registry } from "../session/registry.ts";
-import type { Client, ErrorContext, Publisher, PublishOptions } from "./client.ts";
+import type {
+  Client,
+  ErrorContext,
+  Publisher,
+  PublishOptions,
+  TopicStats,
+  WaitingPublishOptions,
+} from "./client.ts";
 import { Connection } from "./connection.ts";
 import type { ServerSession } from "./session.ts";
 import { Topics } from "./topics.ts";
@@ -104,6 +112,9 @@ export type Upgrade = (
   server: Pick<Server, "accept" | "heartbeat" | "limits">,
 ) => Response;
 
+/** A small message may wait for one frame of a long one: on loopback, for half a ms. In bytes. */
+const MAX_FRAME_SIZE = 512 * 1024;
+
 /** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
 const CLOSE_TIME = 1000;
 
@@ -185,7 +196,10 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     this.clients = clients;
     const encoders = {
       json: new JsonEncoder(limits),
-      msgpack: new MsgpackEncoder(limits),
+      msgpack: new MsgpackEncoder({
+        ...limits,
+        frameSize: Math.min(limits.frameSize, MAX_FRAME_SIZE),
+      }),
     };
     this.#topics = new Topics(clients, encoders);
     /** An application's callback must not take a connection down. */
@@ -205,6 +219,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     };
     const host = {
       limits,
+      budget: new SendBudget(limits.totalQueueBytes),
       helloLimits,
       registry: this.#registry,
       encoders,
@@ -223,6 +238,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       left: (session: ServerSession, close: CloseInfo) => {
         if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
       },
+      dropped: (topic: string) => this.#topics.dropped(topic),
       gone: (connection: Connection) => {
         this.#connections.delete(connection);
         if (this.#connections.size === 0) this.#allGone?.resolve();
@@ -258,8 +274,47 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * @throws {TypeError} If the topic is no such name.
    * @throws {SerializeError} If the value can't be sent.
    */
-  publish(topic: string, value: unknown, options?: PublishOptions): number {
-    return this.#topics.publish(topic, value, options);
+  publish(topic: string, value: unknown, options?: PublishOptions): number;
+  /**
+   * Publishes a value and waits for its receivers. One that has room gets it at
+   * once; a slow one delays the promise and nobody else.
+   *
+   * @param topic Dot-separated words.
+   * @param value What is published; binary anywhere in it.
+   * @param options Whom it goes to, and what takes it back.
+   * @returns How many clients it went to, once each has room for the next or has
+   * gone. It rejects with what `publish()` throws, or the signal's reason.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@hawser/hawser/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const server = createServer();
+   * for (let part = 0; part < 3; part++) {
+   *   const receivers = await server.publish("mesh", { part }, { policy: "wait" });
+   *   assertEquals(receivers, 0);
+   * }
+   * ```
+   */
+  publish(topic: string, value: unknown, options: WaitingPublishOptions): Promise<number>;
+  publish(
+    topic: string,
+    value: unknown,
+    options?: PublishOptions | WaitingPublishOptions,
+  ): number | Promise<number> {
+    return options?.policy === "wait"
+      ? this.#topics.publish(topic, value, options)
+      : this.#topics.publish(topic, value, options);
+  }
+
+  /**
+   * What became of the publications so far.
+   *
+   * @returns The counters of each topic; those past the first 4096 are counted under `*`.
+   */
+  topicStats(): ReadonlyMap<string, TopicStats> {
+    return this.#topics.stats();
   }
 
   /**

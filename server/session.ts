@@ -17,7 +17,7 @@ import {
   RpcError,
   type Wire,
 } from "../protocol/mod.ts";
-import type { SendOptions } from "../protocol/send_queue.ts";
+import type { QueueStats, SendOptions } from "../protocol/send_queue.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
@@ -55,6 +55,12 @@ export interface SessionConnection {
   readonly dropped: number;
   send(message: OutgoingMessage, order?: string): void;
   deliver(frames: readonly Frame[], options: SendOptions): boolean;
+  deliverWhenRoom(
+    frames: readonly Frame[],
+    order: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
+  queueStats(): QueueStats;
   close(code?: number, reason?: string): void;
 }
 
@@ -145,6 +151,31 @@ export class ServerSession implements Client {
    */
   deliver(frames: readonly Frame[], options: SendOptions): boolean {
     return this.#connection.deliver(frames, options);
+  }
+
+  /**
+   * Sends a publication's frames and tells when there is room for the next.
+   *
+   * @param frames The frames, shared with other sessions.
+   * @param order The publication's topic.
+   * @param signal Takes it back as long as there is none.
+   * @returns When there is, or the connection has ended.
+   */
+  deliverWhenRoom(
+    frames: readonly Frame[],
+    order: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    return this.#connection.deliverWhenRoom(frames, order, signal);
+  }
+
+  /**
+   * What its queue has done, and what waits in it.
+   *
+   * @returns The counters as they are now.
+   */
+  queueStats(): QueueStats {
+    return this.#connection.queueStats();
   }
 
   call<T = unknown>(

@@ -1,6 +1,6 @@
 /**
- * The calls that this side makes: each ends, with its result or with an error
- * of a known class, whatever happens to the connection.
+ * The calls that this side makes, as wslink makes them: each ends, with its
+ * result or with an error of a known class, whatever happens to the connection.
  *
  * @module
  */
@@ -10,17 +10,13 @@ import {
   RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
-import type { Feature } from "../protocol/features.ts";
 import type {
   ErrorMessage,
   OutgoingMessage,
-  RequestMessage,
   RequestMeta,
   ResultMessage,
 } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
-import { CANCEL_METHOD } from "./incoming.ts";
-import { isStream, type Notify, type StreamReader, type Streams } from "./streams.ts";
 
 /** How one call is made. */
 export interface CallOptions {
@@ -53,22 +49,36 @@ export interface OutgoingHost {
   readonly prefix: string;
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
   readonly timeout: number;
-  readonly streams: Streams;
-  /** Whether a feature was agreed on with the peer. */
-  has(feature: Feature): boolean;
   send(message: OutgoingMessage): void;
-  readonly notify: Notify;
-  /** Called with what a progress callback throws. */
-  report(error: unknown): void;
+  /** A call was given up before its answer came. */
+  abandoned?(id: string): void;
+}
+
+/** One request, ready to be made. */
+export interface Request {
+  /** Its id, from {@linkcode Outgoing.newId}. */
+  readonly id: string;
+  /** The procedure's name. */
+  readonly method: string;
+  /** Its arguments. */
+  readonly args: readonly unknown[];
+  /** How the call is made. */
+  readonly options: CallOptions;
+  /** What a Hawser peer is told besides. */
+  readonly meta?: RequestMeta;
+  /** Called once, when the request holds nothing any more. */
+  readonly onSettled?: () => void;
 }
 
 interface PendingCall {
+  readonly request: Request;
   resolve(message: ResultMessage): void;
   reject(reason: unknown): void;
-  /** Lets go of everything that the call holds. */
   settle(): void;
-  readonly progress: ((value: unknown) => void) | undefined;
 }
+
+/** What a request resolves with when its answer is a stream that begins. */
+export const BEGUN = Symbol("a stream has begun");
 
 /** The calls of one session that are not answered yet. */
 export class Outgoing {
@@ -87,115 +97,54 @@ export class Outgoing {
   }
 
   /**
-   * Calls a procedure.
+   * An id that no other request of this side has.
    *
-   * @param method Its name.
-   * @param args Its arguments; streams among them are sent as they are read.
-   * @param options How the call is made.
-   * @returns What it returns; it rejects with what the call ended in.
+   * @param kind `system` for the protocol's own requests.
+   * @returns The id.
    */
-  call(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-  ): Promise<unknown> {
-    const id = `rpc:${this.#host.prefix}:${this.#count++}`;
-    return this.#request(id, method, args, options, undefined);
+  newId(kind: "rpc" | "system" = "rpc"): string {
+    // system:…:0 is what nobody answers.
+    return `${kind}:${this.#host.prefix}:${kind === "rpc" ? this.#count++ : ++this.#count}`;
   }
 
   /**
-   * Calls a procedure whose result is a stream.
+   * Makes a request.
    *
-   * @param method Its name.
-   * @param args Its arguments.
-   * @param options How the call is made; `timeout` is until the stream begins.
-   * @returns What reads the items.
+   * @param request The request.
+   * @returns What it returns, or {@linkcode BEGUN}, after which it goes on until
+   * {@linkcode Outgoing.settle}. It rejects with what the call ended in.
    */
-  stream(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-  ): StreamReader {
-    const id = `rpc:${this.#host.prefix}:${this.#count++}`;
-    const { signal, ...rest } = options;
-    const abort = () => reader.abort(signal?.reason);
-    const reader = this.#host.streams.receive(id, (early) => {
-      signal?.removeEventListener("abort", abort);
-      this.#calls.get(id)?.settle();
-      if (early && this.#host.has("call")) this.#host.notify(CANCEL_METHOD, [id]);
-    });
-    if (signal?.aborted) {
-      reader.fail(signal.reason);
-      return reader;
-    }
-    // The signal outlives the answer, since the stream does.
-    signal?.addEventListener("abort", abort);
-    this.#request(id, method, args, rest, { stream: true }).then(
-      (result) => {
-        // What is no stream has a result and no items.
-        if (result !== BEGUN) reader.end(result);
-      },
-      (error) => reader.fail(error),
-    );
-    return reader;
-  }
-
-  /**
-   * Makes a request of the protocol's own.
-   *
-   * @param method Its name, as in `wslink.subscribe`.
-   * @param args Its arguments.
-   * @param options How it is made.
-   * @returns The answer's result; it rejects with what the request ended in.
-   */
-  request(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions = {},
-  ): Promise<unknown> {
-    // 0 is what nobody answers.
-    const id = `system:${this.#host.prefix}:${++this.#count}`;
-    return this.#request(id, method, args, options, undefined);
-  }
-
-  #request(
-    id: string,
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-    asked: RequestMeta | undefined,
-  ): Promise<unknown> {
-    const { kwargs = {}, timeout = this.#host.timeout, signal, onProgress } = options;
+  request(request: Request): Promise<unknown> {
+    const { id, method, args, options, meta, onSettled } = request;
+    const { kwargs = {}, timeout = this.#host.timeout, signal } = options;
     const { promise, resolve, reject } = defer<unknown>();
     if (signal?.aborted) {
       reject(signal.reason);
       return promise;
     }
-    const uploads = this.#host.has("stream") ? placesOfStreams(args) : undefined;
-    const give = (reason: unknown) => {
+    const abandon = (reason: unknown) => {
       settle();
-      if (this.#host.has("call")) this.#host.notify(CANCEL_METHOD, [id]);
+      this.#host.abandoned?.(id);
       reject(reason);
     };
     const timer = timeout > 0 && timeout < 2 ** 31
       ? setTimeout(() => {
-        give(new TimeoutError(`${method} was not answered within ${timeout} ms`));
+        abandon(new TimeoutError(`${method} was not answered within ${timeout} ms`));
       }, timeout)
       : undefined;
-    const onAbort = () => give(signal?.reason);
+    const onAbort = () => abandon(signal?.reason);
     const settle = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
-      for (const place of uploads ?? []) this.#host.streams.cancel(`${id}/${place}`);
+      onSettled?.();
     };
     signal?.addEventListener("abort", onAbort);
     this.#calls.set(id, {
-      progress: onProgress,
+      request,
       settle,
       resolve({ result, stream }) {
         if (stream) {
-          // Uploads go on beside the stream.
           clearTimeout(timer);
           return resolve(BEGUN);
         }
@@ -209,11 +158,14 @@ export class Outgoing {
     });
     // Last, since an answer may come before send() is back.
     try {
-      this.#host.send(this.#message(id, method, args, kwargs, options, asked, uploads));
-      for (const place of uploads ?? []) {
-        const source = args[place];
-        if (isStream(source)) this.#host.streams.send(`${id}/${place}`, source, toUploadError);
-      }
+      this.#host.send({
+        type: "request",
+        id,
+        method,
+        args,
+        kwargs,
+        ...(meta === undefined ? {} : { meta }),
+      });
     } catch (error) {
       settle();
       reject(error);
@@ -221,27 +173,23 @@ export class Outgoing {
     return promise;
   }
 
-  #message(
-    id: string,
-    method: string,
-    args: readonly unknown[],
-    kwargs: Readonly<Record<string, unknown>>,
-    { timeout, onProgress, traceparent }: CallOptions,
-    asked: RequestMeta | undefined,
-    streams: readonly number[] | undefined,
-  ): RequestMessage {
-    const request = { type: "request", id, method, args, kwargs } as const;
-    if (!this.#host.has("call")) return request;
-    const meta: RequestMeta = {
-      ...asked,
-      ...(timeout ? { timeout } : {}),
-      ...(onProgress ? { progress: true } : {}),
-      ...(traceparent ? { traceparent } : {}),
-      ...(streams ? { streams } : {}),
-    };
-    if (Object.keys(meta).length === 0) return request;
-    if (streams === undefined) return { ...request, meta };
-    return { ...request, meta, args: args.map((arg, i) => streams.includes(i) ? null : arg) };
+  /**
+   * Lets go of a call whose answer doesn't matter any more.
+   *
+   * @param id Its id.
+   */
+  settle(id: string): void {
+    this.#calls.get(id)?.settle();
+  }
+
+  /**
+   * Finds a call that is not answered yet.
+   *
+   * @param id Its id.
+   * @returns The request, or `undefined` if it was answered or given up.
+   */
+  get(id: string): Request | undefined {
+    return this.#calls.get(id)?.request;
   }
 
   /**
@@ -254,21 +202,6 @@ export class Outgoing {
     if (call === undefined) return;
     if (message.type === "result") call.resolve(message);
     else call.reject(RpcError.fromWire(message.error));
-  }
-
-  /**
-   * Takes a progress notification.
-   *
-   * @param id The call's id.
-   * @param value How far it has come.
-   */
-  progress(id: unknown, value: unknown): void {
-    if (typeof id !== "string") return;
-    try {
-      this.#calls.get(id)?.progress?.(value);
-    } catch (error) {
-      this.#host.report(error);
-    }
   }
 
   /**
@@ -286,20 +219,4 @@ export class Outgoing {
       );
     }
   }
-}
-
-/** What a request resolves with when its answer is a stream that begins. */
-const BEGUN = Symbol("a stream has begun");
-
-function placesOfStreams(args: readonly unknown[]): number[] | undefined {
-  let places: number[] | undefined;
-  for (let i = 0; i < args.length; i++) if (isStream(args[i])) (places ??= []).push(i);
-  return places;
-}
-
-/** What the peer learns of an upload that failed: an error of the application's own, or nothing but its class. */
-function toUploadError(error: unknown) {
-  if (error instanceof RpcError) return error.toWire();
-  const exception = error instanceof Error ? error.name : typeof error;
-  return { code: -32001, message: "Exception raised", data: { exception } };
 }

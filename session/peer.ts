@@ -4,9 +4,20 @@
  *
  * @module
  */
-import { type CloseInfo, ConnectionClosedError, ErrorCode, RpcError } from "../protocol/errors.ts";
+import {
+  type CloseInfo,
+  ConnectionClosedError,
+  ErrorCode,
+  RpcError,
+  type RpcErrorObject,
+} from "../protocol/errors.ts";
 import type { Feature } from "../protocol/features.ts";
-import type { Message, OutgoingMessage, RequestMessage } from "../protocol/messages.ts";
+import type {
+  Message,
+  OutgoingMessage,
+  RequestMessage,
+  RequestMeta,
+} from "../protocol/messages.ts";
 import {
   CANCEL_METHOD,
   Incoming,
@@ -14,8 +25,8 @@ import {
   type IncomingHost,
   PROGRESS_METHOD,
 } from "./incoming.ts";
-import { type CallOptions, Outgoing } from "./outgoing.ts";
-import { type Notify, type StreamReader, Streams } from "./streams.ts";
+import { BEGUN, type CallOptions, Outgoing } from "./outgoing.ts";
+import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts";
 
 /** What a peer needs of the session that it works for. */
 export interface PeerHost<C extends IncomingCall>
@@ -72,11 +83,8 @@ export class Peer<C extends IncomingCall> {
     this.#outgoing = new Outgoing({
       prefix: host.prefix,
       timeout: host.callTimeout,
-      streams: this.#streams,
-      has: (feature) => this.features.has(feature),
       send: (message) => host.send(message),
-      notify,
-      report: (error) => host.report(error, undefined),
+      abandoned: (id) => this.notify(CANCEL_METHOD, [id]),
     });
   }
 
@@ -89,7 +97,7 @@ export class Peer<C extends IncomingCall> {
    * @returns What it returns; it rejects with what the call ended in.
    */
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
-    return this.#outgoing.call(method, args, options);
+    return this.#request(this.#outgoing.newId(), method, args, options, undefined);
   }
 
   /**
@@ -101,7 +109,28 @@ export class Peer<C extends IncomingCall> {
    * @returns What reads the items.
    */
   stream(method: string, args: readonly unknown[], options: CallOptions): StreamReader {
-    return this.#outgoing.stream(method, args, options);
+    const id = this.#outgoing.newId();
+    // The signal outlives the answer, since the stream does.
+    const { signal, ...rest } = options;
+    const abort = () => reader.abort(signal?.reason);
+    const reader = this.#streams.receive(id, (early) => {
+      signal?.removeEventListener("abort", abort);
+      this.#outgoing.settle(id);
+      if (early) this.notify(CANCEL_METHOD, [id]);
+    });
+    if (signal?.aborted) {
+      reader.fail(signal.reason);
+      return reader;
+    }
+    signal?.addEventListener("abort", abort);
+    this.#request(id, method, args, rest, { stream: true }).then(
+      (result) => {
+        // What is no stream has a result and no items.
+        if (result !== BEGUN) reader.end(result);
+      },
+      (error) => reader.fail(error),
+    );
+    return reader;
   }
 
   /**
@@ -117,7 +146,7 @@ export class Peer<C extends IncomingCall> {
     args: readonly unknown[],
     options: CallOptions = {},
   ): Promise<unknown> {
-    return this.#outgoing.request(method, args, options);
+    return this.#outgoing.request({ id: this.#outgoing.newId("system"), method, args, options });
   }
 
   /**
@@ -194,11 +223,56 @@ export class Peer<C extends IncomingCall> {
     return this.#incoming.idle();
   }
 
+  #request(
+    id: string,
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions,
+    asked: RequestMeta | undefined,
+  ): Promise<unknown> {
+    const places = this.features.has("stream") ? placesOfStreams(args) : undefined;
+    const { timeout, onProgress, traceparent } = options;
+    if (!asked && !timeout && !onProgress && !traceparent && !places) {
+      return this.#outgoing.request({ id, method, args, options });
+    }
+    const answer = this.#outgoing.request({
+      id,
+      method,
+      args: places ? args.map((arg, i) => places.includes(i) ? null : arg) : args,
+      options,
+      meta: {
+        ...asked,
+        ...(timeout ? { timeout } : {}),
+        ...(onProgress ? { progress: true } : {}),
+        ...(traceparent ? { traceparent } : {}),
+        ...(places ? { streams: places } : {}),
+      },
+      onSettled: () => places?.forEach((place) => this.#streams.cancel(`${id}/${place}`)),
+    });
+    // Unless the request could not be sent, in which case it is settled by now.
+    if (places && this.#outgoing.get(id)) {
+      for (const place of places) {
+        const source = args[place];
+        if (isStream(source)) this.#streams.send(`${id}/${place}`, source, toUploadError);
+      }
+    }
+    return answer;
+  }
+
+  #progress(id: unknown, value: unknown): void {
+    if (typeof id !== "string") return;
+    try {
+      this.#outgoing.get(id)?.options.onProgress?.(value);
+    } catch (error) {
+      this.#host.report(error, undefined);
+    }
+  }
+
   #system(request: RequestMessage): void {
     const { method, args } = request;
     if (this.features.size > 0) {
       if (method === CANCEL_METHOD) return this.#incoming.cancel(args[0]);
-      if (method === PROGRESS_METHOD) return this.#outgoing.progress(args[0], args[1]);
+      if (method === PROGRESS_METHOD) return this.#progress(args[0], args[1]);
       if (this.#streams.handle(method, args)) return;
     }
     this.#incoming.run(request, this.#host.system(method) ?? unknownSystemMethod);
@@ -213,4 +287,17 @@ export const UNKNOWN_SYSTEM_METHOD = new RpcError(
 
 function unknownSystemMethod(): never {
   throw UNKNOWN_SYSTEM_METHOD;
+}
+
+function placesOfStreams(args: readonly unknown[]): number[] | undefined {
+  let places: number[] | undefined;
+  for (let i = 0; i < args.length; i++) if (isStream(args[i])) (places ??= []).push(i);
+  return places;
+}
+
+/** What the peer learns of an upload that failed: an error of the application's own, or nothing but its class. */
+function toUploadError(error: unknown): RpcErrorObject {
+  if (error instanceof RpcError) return error.toWire();
+  const exception = error instanceof Error ? error.name : typeof error;
+  return { code: ErrorCode.exception, message: "Exception raised", data: { exception } };
 }

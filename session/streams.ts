@@ -262,18 +262,6 @@ export class StreamReader implements RemoteStream<unknown, unknown> {
     this.#hooks = hooks;
   }
 
-  /**
-   * A stream that never was.
-   *
-   * @param error What its reader gets.
-   * @returns The stream, failed.
-   */
-  static failed(error: unknown): StreamReader {
-    const reader = new StreamReader({ credit() {}, end() {} });
-    reader.fail(error);
-    return reader;
-  }
-
   /** The next item, or the end with what the producer returned. */
   next(): Promise<IteratorResult<unknown, unknown>> {
     this.started = true;

@@ -72,6 +72,7 @@ function showState(next: State) {
   // No slider is pulled out of the hand that holds it.
   if (!feed.matches(":active")) feed.valueAsNumber = next.feed;
   if (!kill.matches(":active")) kill.valueAsNumber = next.kill;
+  showValues();
   press("actions", next.paused ? "Pause" : undefined);
   press(
     "presets",
@@ -81,7 +82,14 @@ function showState(next: State) {
     return element("span", id === session.clientId ? `${name} (you)` : name, colour);
   }));
   for (const [id, cursor] of cursors) {
-    if (!next.viewers.some((viewer) => viewer.id === id)) cursor.remove();
+    if (!next.viewers.some((viewer) => viewer.id === id)) cursor.remove(), cursors.delete(id);
+  }
+}
+
+function showValues() {
+  for (const slider of [feed, kill, brush]) {
+    const digits = (slider.step.split(".")[1] ?? "").length;
+    find(`${slider.id}-value`, HTMLElement).textContent = slider.valueAsNumber.toFixed(digits);
   }
 }
 
@@ -107,6 +115,7 @@ canvas.onpointerdown = canvas.onpointermove = (event) => {
 feed.oninput = kill.oninput = () => {
   session.call("viewer.set", [feed.valueAsNumber, kill.valueAsNumber]);
 };
+brush.oninput = showValues;
 button("link", "Cut the socket", () => socket?.close(4000, "Cut by hand"));
 button("actions", "Pause", () => session.call("viewer.pause", [!state?.paused]));
 button("actions", "Step", () => session.call("viewer.step"));
@@ -129,7 +138,7 @@ function measure() {
   const figures = {
     "frames/s": rate.toFixed(0),
     "MB/s": (rate * (shown?.cells.length ?? 0) / 1e6).toFixed(1),
-    "ms trip": trip.toFixed(1),
+    "ms trip": trip.toFixed(trip < 10 ? 1 : 0),
     skipped: String(skipped),
     viewers: String(state?.viewers.length ?? 0),
   };
@@ -137,6 +146,7 @@ function measure() {
     ...Object.entries(figures).flatMap(([name, it]) => [element("dt", name), element("dd", it)]),
   );
   since = now, frames = 0;
+  if (session.status.state !== "open") return;
   session.call("viewer.ping").then(() => trips = [...trips.slice(-4), performance.now() - now]);
 }
 measure();

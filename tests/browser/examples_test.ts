@@ -1,20 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { bundlePage } from "../../examples/_bundle.ts";
 import { createChatServer } from "../../examples/chat/server.ts";
 import { createSimpleServer } from "../../examples/simple/server.ts";
-import { findChromium } from "../../scripts/setup.ts";
 import { serve, type Server } from "@hawser/hawser/server";
+import { collectErrors, launch, overflowOf } from "./_chromium.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
-
-async function launch(): Promise<Browser> {
-  const executablePath = await findChromium();
-  if (executablePath === undefined) {
-    throw new Error('Chromium is missing: "deno task setup" installs it');
-  }
-  return await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-}
 
 /**
  * Tests an example's page in Chromium. Whatever the page prints as an error,
@@ -34,17 +26,12 @@ function testPage(
     try {
       const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
       const errors: string[] = [];
-      page.on("pageerror", (error) => errors.push(error.message));
-      page.on("console", (message) => {
-        if (message.type() === "error") errors.push(message.text());
-      });
+      collectErrors(page, errors);
       await page.goto(listening.url);
       await page.locator("#status[data-state=open]").waitFor();
       assertEquals(await page.locator("button:disabled").count(), 0);
       await body(page);
-      const overflow =
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-      assertEquals(await page.evaluate(overflow), 0, "The page is wider than a phone");
+      assertEquals(await overflowOf(page), 0, "The page is wider than a phone");
       assertEquals(errors, []);
     } finally {
       await browser.close();

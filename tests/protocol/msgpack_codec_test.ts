@@ -828,3 +828,52 @@ Deno.test("no more than some MB of given back frames are kept", () => {
   const [next] = encoder.encode(result(2));
   assertEquals(next?.byteOffset, small.byteOffset + small.length);
 });
+
+Deno.test("keys are told apart however alike they are, and whatever was read before", () => {
+  const random = new Random(7);
+  const letters = ["a", "b", "\u0000", "é", "Ã", "©", "\u0083", "\u00c2", "_", "€"];
+  const [encoder, decoder] = [new MsgpackEncoder(), new MsgpackDecoder()];
+  const names = ["__proto__", "constructor", "Ã©", "é", ""];
+  for (let i = 0; i < 20_000; i++) {
+    const key = i % 50 === 0
+      ? random.pick(names)
+      : Array.from({ length: random.below(5) }, () => random.pick(letters)).join("");
+    const [frame] = encoder.encode(result(Object.fromEntries([[key, i]])));
+    assert(frame);
+    const message = decoder.decode(frame.slice());
+    assert(message?.type === "result" && typeof message.result === "object" && message.result);
+    assertEquals(Object.entries(message.result), [[key, i]]);
+    assertStrictEquals(Object.getPrototypeOf(message.result), Object.prototype);
+  }
+});
+
+Deno.test("a frame stays as it is, whatever is encoded after it", () => {
+  const random = new Random(8);
+  const encoder = new MsgpackEncoder({ frameSize: 5000 });
+  const kept: {
+    frames: Uint8Array<ArrayBuffer>[];
+    copies: Uint8Array<ArrayBuffer>[];
+    message: OutgoingMessage;
+  }[] = [];
+  for (let i = 0; i < 2000; i++) {
+    const size = random.below(20)
+      ? random.below(300)
+      : random.below(random.below(9) ? 9000 : 90_000);
+    const value = random.below(2) ? random.bytes(size) : "é".repeat(size / 2);
+    if (random.below(50) === 0) {
+      // What can't be sent leaves nothing behind.
+      assertThrows(() => encoder.encode(result([value, Symbol()])), TypeError);
+    }
+    const message = result([i, value, random.below(2) ? { a: undefined } : {}]);
+    const frames = encoder.encode(message);
+    kept.push({ frames, copies: frames.map((frame) => frame.slice()), message });
+  }
+  const decoder = new MsgpackDecoder();
+  for (const { frames, copies, message } of kept) {
+    assertEquals(frames, copies);
+    const [i, value] = message.type === "result" && Array.isArray(message.result)
+      ? message.result
+      : [];
+    assertEquals(feed(decoder, copies), [result([i, value, {}])]);
+  }
+});

@@ -1,17 +1,19 @@
-import { assert, assertEquals } from "@std/assert";
-import type { Frame } from "../../protocol/mod.ts";
-import { SendQueue, type Socket } from "../../protocol/send_queue.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type Frame, MsgpackDecoder, MsgpackEncoder } from "../../protocol/mod.ts";
+import { SendBudget } from "../../protocol/send_budget.ts";
+import { SendQueue, type SendQueueOptions, type Socket } from "../../protocol/send_queue.ts";
 
-/** Stands in for the global timers while it lives; time passes when the test says so. */
+/** Stands in for the global timers and the clock while it lives; time passes when the test says so. */
 class FakeTimers {
   readonly #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
-  readonly #timers = new Map<number, () => void>();
+  readonly #timers = new Map<number, { readonly callback: () => void; readonly ms: number }>();
   #next = 1;
+  now = 0;
 
   constructor() {
     Object.assign(globalThis, {
-      setTimeout: (callback: () => void) => {
-        this.#timers.set(this.#next, callback);
+      setTimeout: (callback: () => void, ms = 0) => {
+        this.#timers.set(this.#next, { callback, ms });
         return this.#next++;
       },
       clearTimeout: (timer: number) => void this.#timers.delete(timer),
@@ -22,11 +24,17 @@ class FakeTimers {
     return this.#timers.size;
   }
 
-  /** Runs every timer that is set now. */
+  /** How long the next timer was set for, in ms. */
+  get delay(): number {
+    return Math.min(...[...this.#timers.values()].map(({ ms }) => ms));
+  }
+
+  /** Runs every timer that is set now, after the time of the longest. */
   tick(): void {
     const due = [...this.#timers.values()];
     this.#timers.clear();
-    for (const callback of due) callback();
+    this.now += Math.max(0, ...due.map(({ ms }) => ms));
+    for (const { callback } of due) callback();
   }
 
   [Symbol.dispose](): void {
@@ -55,7 +63,8 @@ class FakeSocket implements Socket {
   }
 }
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 /** More than the socket is ever given at once. */
 const STUCK = 64 * MIB;
 
@@ -63,10 +72,17 @@ class Fixture {
   readonly timers = new FakeTimers();
   readonly socket = new FakeSocket();
   readonly queue: SendQueue;
+  readonly drops: (string | undefined)[] = [];
   full = 0;
 
-  constructor(bound = MIB) {
-    this.queue = new SendQueue(this.socket, bound, () => this.full++);
+  constructor(bytes = MIB, options: SendQueueOptions = {}) {
+    this.queue = new SendQueue(this.socket, {
+      bytes,
+      now: () => this.timers.now,
+      onFull: () => this.full++,
+      onDrop: (order) => this.drops.push(order),
+      ...options,
+    });
   }
 
   /** The network has nothing left. */
@@ -80,10 +96,19 @@ class Fixture {
     while (this.timers.pending > 0) this.flush();
   }
 
-  /** The network takes nothing; a first message, which counts as being sent, waits for it. */
+  /** The network takes nothing; a first message waits for it, with an order of its own. */
   stick(): void {
     this.socket.bufferedAmount = STUCK;
     this.queue.send(["first"]);
+  }
+
+  /** What has gone out, put together again as a wslink client does: messages as they are complete. */
+  arrived(): string[] {
+    const decoder = new MsgpackDecoder();
+    return this.socket.sent.flatMap((frame) => {
+      const message = decoder.decode(frame);
+      return message && "id" in message ? [message.id] : message ? [nameOf(message)] : [];
+    });
   }
 
   [Symbol.dispose](): void {
@@ -93,6 +118,25 @@ class Fixture {
   }
 }
 
+const encoder = new MsgpackEncoder({ frameSize: 512 * KIB });
+
+/** A reply of the 2.x wire of about this size. */
+const reply = (id: string, size: number) =>
+  encoder.encode({ type: "result", id, result: new Uint8Array(size) });
+
+/** A publication of the 2.x wire, whose name is in it. */
+const publication = (topic: string, name: string, size = 0) =>
+  encoder.encode({
+    type: "publication",
+    topic,
+    result: { name, bytes: new Uint8Array(size) },
+  });
+
+function nameOf(message: unknown): string {
+  const { result } = message as { result: { name: string } };
+  return result.name;
+}
+
 const text = (letter: string, size: number) => letter.repeat(size);
 const settled = () => new Promise<void>((resolve) => queueMicrotask(() => queueMicrotask(resolve)));
 
@@ -100,7 +144,7 @@ Deno.test("SendQueue hands a message over at once while the socket has room", ()
   using f = new Fixture();
   f.queue.send(["a"]);
   f.queue.send(["b1", "b2", "b3"]);
-  f.queue.send(["c"], { policy: "drop" });
+  f.queue.send(["c"], { policy: "drop-oldest" });
   f.queue.send(["d"], { policy: "latest", key: "k" });
   assertEquals(f.socket.texts, ["a", "b1", "b2", "b3", "c", "d"]);
   assertEquals([f.queue.held, f.queue.dropped, f.timers.pending], [0, 0, 0]);
@@ -110,7 +154,7 @@ Deno.test("SendQueue keeps the order while the socket is behind", () => {
   using f = new Fixture();
   f.stick();
   for (const letter of "abcdef") {
-    f.queue.send([letter], { policy: letter < "d" ? "keep" : "drop" });
+    f.queue.send([letter], { policy: letter < "d" ? "keep" : "drop-oldest" });
   }
   f.timers.tick();
   assertEquals(f.socket.texts, []);
@@ -120,30 +164,137 @@ Deno.test("SendQueue keeps the order while the socket is behind", () => {
   assertEquals([f.queue.held, f.timers.pending], [0, 0]);
 });
 
-Deno.test("SendQueue gives the socket no more than some MiB at a time, and goes on where it stopped", () => {
+Deno.test("SendQueue gives the socket no more than a little at a time, more of it if the link takes it", () => {
   using f = new Fixture(64 * MIB);
-  const frames = Array.from({ length: 10 }, () => new Uint8Array(4 * MIB));
-  f.queue.send(frames);
-  assertEquals(f.socket.sent.length, 2);
-  f.timers.tick();
-  assertEquals(f.socket.sent.length, 2);
-  f.flush();
-  assertEquals(f.socket.sent.length, 4);
-  f.flushAll();
-  assertEquals(f.socket.sent.length, 10);
-  assert(f.socket.sent.every((frame, i) => frame === frames[i]), "the same frames in order");
+  f.queue.send(reply("rpc:c:0", 16 * MIB));
+  const given: number[] = [];
+  while (f.timers.pending > 0) {
+    given.push(f.socket.bufferedAmount);
+    f.flush();
+  }
+  const [first = 0] = given;
+  assert(first < 512 * KIB, `${first} bytes at first`);
+  assert(Math.max(...given) > MIB && Math.max(...given) < 3 * MIB, String(given));
+  assertEquals(f.arrived(), ["rpc:c:0"]);
 });
 
-Deno.test("SendQueue puts nothing between the frames of a message", () => {
+Deno.test("SendQueue puts nothing between the frames of a message of the 1.x wire", () => {
   using f = new Fixture(64 * MIB);
   const large = new Uint8Array(8 * MIB);
   f.queue.send(["head", large, "tail"]);
   f.queue.send(["reply"]);
-  f.queue.send(["news"], { policy: "drop" });
+  f.queue.send(["news"], { policy: "drop-oldest" });
   f.queue.send(["picture"], { policy: "latest" });
-  assertEquals(f.socket.sent.length, 2);
   f.flushAll();
   assertEquals(f.socket.texts, ["head", `${8 * MIB} bytes`, "tail", "reply", "news", "picture"]);
+  assert(f.socket.sent[1] === large, "an attachment is never cut");
+});
+
+Deno.test("SendQueue sends small messages of the 1.x wire between long ones", () => {
+  using f = new Fixture(64 * MIB);
+  for (const name of ["a", "b", "c"]) f.queue.send([name, new Uint8Array(MIB), `${name} end`]);
+  f.queue.send(["small"]);
+  f.flushAll();
+  const names = f.socket.texts.filter((frame) => !frame.endsWith("bytes"));
+  assertEquals(names, ["a", "a end", "small", "b", "b end", "c", "c end"]);
+});
+
+Deno.test("SendQueue lets small messages of the 2.x wire overtake a long one", () => {
+  using f = new Fixture(64 * MIB);
+  f.queue.send(reply("rpc:c:0", 8 * MIB));
+  f.flush();
+  f.queue.send(reply("rpc:c:1", 10));
+  f.queue.send(publication("news", "small"), { policy: "drop-oldest", order: "news" });
+  f.flush();
+  assertEquals(f.arrived(), ["rpc:c:1", "small"]);
+  f.flushAll();
+  assertEquals(f.arrived(), ["rpc:c:1", "small", "rpc:c:0"]);
+});
+
+Deno.test("SendQueue gives long messages their turns, so that the shortest is there first", () => {
+  using f = new Fixture(64 * MIB);
+  f.stick();
+  f.socket.sent.length = 0;
+  f.queue.send(reply("rpc:c:0", 6 * MIB));
+  f.queue.send(reply("rpc:c:1", 2 * MIB));
+  f.queue.send(reply("rpc:c:2", 4 * MIB));
+  f.flush();
+  f.socket.sent.shift();
+  f.flushAll();
+  assertEquals(f.arrived(), ["rpc:c:1", "rpc:c:2", "rpc:c:0"]);
+});
+
+Deno.test("SendQueue keeps the order of a topic, whatever the size of its messages", () => {
+  using f = new Fixture(64 * MIB);
+  const order = { policy: "drop-oldest", order: "mesh" } as const;
+  f.queue.send(publication("mesh", "long 1", 3 * MIB), order);
+  f.queue.send(publication("mesh", "small", 10), order);
+  f.queue.send(publication("mesh", "long 2", MIB), order);
+  f.queue.send(publication("mesh", "end", 10), order);
+  f.queue.send(publication("other", "other", 10), { policy: "drop-oldest", order: "other" });
+  f.flushAll();
+  assertEquals(f.arrived(), ["other", "long 1", "small", "long 2", "end"]);
+});
+
+Deno.test("SendQueue gives bulk a turn in a flood of small messages", () => {
+  using f = new Fixture(64 * MIB);
+  f.stick();
+  f.socket.sent.length = 0;
+  f.queue.send(reply("rpc:c:0", 40 * KIB));
+  for (let i = 1; i <= 100; i++) f.queue.send(reply(`rpc:c:${i}`, 8 * KIB));
+  f.flush();
+  f.socket.sent.shift();
+  f.flushAll();
+  const arrived = f.arrived();
+  const place = arrived.indexOf("rpc:c:0");
+  assert(place > 10 && place < 90, `it is number ${place} to arrive`);
+  assertEquals(arrived.length, 101);
+});
+
+Deno.test("SendQueue interleaves no more than a receiver may hold", () => {
+  using f = new Fixture(64 * MIB, { interleaved: MIB });
+  f.stick();
+  f.queue.send(reply("rpc:c:0", 6 * MIB));
+  f.queue.send(reply("rpc:c:1", 2 * MIB));
+  f.queue.send(reply("rpc:c:2", MIB / 2));
+  f.flush();
+  f.socket.sent.shift();
+  f.flushAll();
+  assertEquals(f.arrived(), ["rpc:c:2", "rpc:c:0", "rpc:c:1"]);
+});
+
+Deno.test("SendQueue cuts long frames small where the link is slow", () => {
+  using f = new Fixture(64 * MIB);
+  const message = reply("rpc:c:0", 2 * MIB);
+  const before = message.map((frame) => frame.slice());
+  f.queue.send(message);
+  // 2 MB/s: 4 kB in each 2 ms.
+  const sizes: number[] = [];
+  while (f.timers.pending > 0) {
+    const { delay } = f.timers;
+    const count = f.socket.sent.length;
+    f.socket.bufferedAmount = Math.max(0, f.socket.bufferedAmount - delay * 2 * KIB);
+    f.timers.tick();
+    sizes.push(...f.socket.sent.slice(count).map((frame) => frame.length));
+    assert(f.socket.bufferedAmount <= 512 * KIB);
+  }
+  assert(sizes.slice(-20, -1).every((size) => size <= 24 * KIB), String(sizes));
+  assertEquals(f.arrived(), ["rpc:c:0"]);
+  assertEquals(message, before, "the frames are shared, and stay as they are");
+});
+
+Deno.test("SendQueue asks a stuck socket less and less often", () => {
+  using f = new Fixture();
+  f.stick();
+  const delays: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    delays.push(f.timers.delay);
+    f.timers.tick();
+  }
+  assertEquals(delays, [2, 4, 8, 16, 32, 64, 128, 128, 128, 128]);
+  f.socket.bufferedAmount = STUCK - MIB;
+  f.timers.tick();
+  assertEquals(f.timers.delay, 2);
 });
 
 Deno.test("SendQueue drops the oldest droppable messages past the bound, and no other", () => {
@@ -151,10 +302,15 @@ Deno.test("SendQueue drops the oldest droppable messages past the bound, and no 
   f.stick();
   for (let i = 0; i < 30; i++) {
     f.queue.send([`reply ${i}`], { policy: "keep" });
-    f.queue.send([text(String.fromCharCode(65 + i), 900)], { policy: "drop" });
+    f.queue.send([text(String.fromCharCode(65 + i), 900)], {
+      policy: "drop-oldest",
+      order: "news",
+    });
     assert(f.queue.held <= 10_000, `${f.queue.held} bytes are held`);
   }
   assertEquals(f.full, 0);
+  assertEquals(f.drops.length, f.queue.dropped);
+  assert(f.drops.every((order) => order === "news"));
   f.flushAll();
   const replies = f.socket.texts.filter((frame) => frame.startsWith("reply"));
   assertEquals(replies, Array.from({ length: 30 }, (_, i) => `reply ${i}`));
@@ -167,6 +323,27 @@ Deno.test("SendQueue drops the oldest droppable messages past the bound, and no 
   );
 });
 
+Deno.test("SendQueue has a bound in messages as well", () => {
+  using f = new Fixture(MIB, { messages: 10 });
+  f.stick();
+  for (let i = 0; i < 25; i++) f.queue.send([`${i}`], { policy: "drop-oldest", order: "news" });
+  assert(f.queue.stats().heldMessages <= 11);
+  assertEquals(f.full, 0);
+  for (let i = 0; i < 11; i++) f.queue.send(["reply"]);
+  assert(f.full > 0);
+});
+
+Deno.test("SendQueue drops nothing that has begun", () => {
+  using f = new Fixture(100 * KIB);
+  const order = { policy: "drop-oldest", order: "mesh" } as const;
+  f.queue.send(publication("mesh", "begun", MIB), order);
+  for (let i = 0; i < 5; i++) f.queue.send(publication("mesh", `${i}`, 50 * KIB), order);
+  f.flushAll();
+  assertEquals(f.arrived()[0], "begun");
+  assertEquals(f.arrived().at(-1), "4");
+  assert(f.queue.dropped > 0);
+});
+
 Deno.test("SendQueue keeps only the newest message of each key", () => {
   using f = new Fixture();
   f.stick();
@@ -174,17 +351,56 @@ Deno.test("SendQueue keeps only the newest message of each key", () => {
     f.queue.send([`a${i}`], { policy: "latest", key: "a" });
     f.queue.send([`b${i}`], { policy: "latest", key: "b" });
     f.queue.send([`none${i}`], { policy: "latest" });
+    f.queue.send([`topic${i}`], { policy: "latest", order: "topic" });
   }
-  assertEquals(f.queue.dropped, 12);
+  assertEquals(f.queue.dropped, 16);
   f.flush();
-  assertEquals(f.socket.texts, ["first", "a4", "b4", "none4"]);
+  assertEquals([...f.socket.texts].sort(), ["a4", "b4", "first", "none4", "topic4"]);
   assertEquals(f.queue.held, 0);
+});
+
+Deno.test("SendQueue replaces a message of which nothing is on the wire, and no other", () => {
+  using f = new Fixture();
+  const latest = { policy: "latest", order: "image" } as const;
+  f.queue.send(publication("image", "begun", MIB), latest);
+  f.queue.send(publication("image", "old", MIB), latest);
+  f.queue.send(publication("image", "new", MIB), latest);
+  f.flushAll();
+  assertEquals(f.arrived(), ["begun", "new"]);
+  assertEquals([f.queue.dropped, f.drops], [1, ["image"]]);
+});
+
+Deno.test("SendQueue starves no key, though all are published anew before the next has its turn", () => {
+  using f = new Fixture(64 * MIB);
+  const seen = new Set<string>();
+  f.socket.bufferedAmount = STUCK;
+  for (let round = 0; round < 8; round++) {
+    for (const key of ["a", "b", "c", "d"]) {
+      f.queue.send(publication("image", key, MIB), { policy: "latest", order: "image", key });
+    }
+    // One goes in each round.
+    const { sent } = f.queue.stats();
+    while (f.queue.stats().sent === sent) f.flush();
+    f.socket.bufferedAmount = STUCK;
+  }
+  for (const name of f.arrived()) seen.add(name);
+  assertEquals([...seen].sort(), ["a", "b", "c", "d"]);
+});
+
+Deno.test("SendQueue keeps a topic's order where the policies of its messages differ", () => {
+  using f = new Fixture();
+  f.stick();
+  f.queue.send(["picture 1"], { policy: "latest", order: "view" });
+  f.queue.send(["news"], { policy: "drop-oldest", order: "view" });
+  f.queue.send(["picture 2"], { policy: "latest", order: "view" });
+  f.flushAll();
+  assertEquals(f.socket.texts, ["first", "news", "picture 2"]);
 });
 
 Deno.test("SendQueue decides about the latest message as late as it can", () => {
   using f = new Fixture();
   // The socket has room for a message that is kept, but a picture would be old when it leaves.
-  f.socket.bufferedAmount = MIB;
+  f.socket.bufferedAmount = 128 * KIB;
   f.queue.send(["old picture"], { policy: "latest" });
   f.queue.send(["reply"]);
   f.timers.tick();
@@ -194,8 +410,29 @@ Deno.test("SendQueue decides about the latest message as late as it can", () => 
   assertEquals(f.socket.texts, ["reply", "new picture"]);
 });
 
+Deno.test("SendQueue lets the latest picture take its turn with bulk", () => {
+  using f = new Fixture(64 * MIB);
+  f.queue.send(reply("rpc:c:0", 16 * MIB));
+  f.queue.send(publication("image", "picture", MIB), { policy: "latest", order: "image" });
+  f.queue.send(publication("state", "state", 10), { policy: "latest", order: "state" });
+  f.flushAll();
+  assertEquals(f.arrived(), ["state", "picture", "rpc:c:0"]);
+});
+
+Deno.test("SendQueue never says that it is full for what only the newest is kept of", () => {
+  using f = new Fixture(10_000);
+  f.stick();
+  for (let i = 0; i < 40; i++) {
+    f.queue.send([text("p", 1000)], { policy: "latest", order: "image", key: `${i}` });
+    assert(f.queue.held <= 10_000);
+  }
+  f.queue.send(["reply"]);
+  assertEquals(f.full, 0);
+  assert(f.queue.dropped > 30);
+});
+
 Deno.test("SendQueue lets the newest message pass though it is larger than the bound", () => {
-  for (const policy of ["keep", "drop", "latest"] as const) {
+  for (const policy of ["keep", "drop-oldest", "latest", "close"] as const) {
     using f = new Fixture(1000);
     f.stick();
     f.queue.send(["one small reply"]);
@@ -209,49 +446,176 @@ Deno.test("SendQueue lets the newest message pass though it is larger than the b
 Deno.test("SendQueue drops a message larger than the bound for the next one", () => {
   using f = new Fixture(1000);
   f.stick();
-  f.queue.send([text("x", 5000)], { policy: "drop" });
-  f.queue.send(["next"], { policy: "drop" });
+  f.queue.send([text("x", 5000)], { policy: "drop-oldest" });
+  f.queue.send(["next"], { policy: "drop-oldest" });
   assertEquals([f.full, f.queue.dropped], [0, 1]);
   f.flushAll();
   assertEquals(f.socket.texts, ["first", "next"]);
 });
 
-Deno.test("SendQueue says so when replies alone are more than the bound, and still drops none", () => {
-  using f = new Fixture(10_000);
-  f.stick();
-  f.queue.send([text("n", 1000)], { policy: "drop" });
-  for (let i = 0; i < 8; i++) f.queue.send([text("r", 1000)]);
-  assertEquals(f.full, 0);
-  for (let i = 0; i < 8; i++) f.queue.send([text("r", 1000)]);
-  assert(f.full > 0);
-  assertEquals(f.queue.dropped, 1);
-  f.flushAll();
-  assertEquals(f.socket.sent.length, 17);
+Deno.test("SendQueue says so when what can't be dropped is more than the bound, and still drops none", () => {
+  for (const policy of ["keep", "close"] as const) {
+    using f = new Fixture(10_000);
+    f.stick();
+    f.queue.send([text("n", 1000)], { policy: "drop-oldest" });
+    for (let i = 0; i < 8; i++) f.queue.send([text("r", 1000)], { policy });
+    assertEquals(f.full, 0);
+    for (let i = 0; i < 8; i++) f.queue.send([text("r", 1000)], { policy });
+    assert(f.full > 0);
+    assertEquals(f.queue.dropped, 1);
+    f.flushAll();
+    assertEquals(f.socket.sent.length, 17);
+  }
 });
 
-Deno.test("SendQueue counts what frameless and tiny messages cost besides their bytes", () => {
+Deno.test("SendQueue counts what tiny messages cost besides their bytes", () => {
   using f = new Fixture(10_000);
   f.stick();
-  for (let i = 0; i < 10_000; i++) f.queue.send([""], { policy: "drop" });
+  for (let i = 0; i < 10_000; i++) f.queue.send([""], { policy: "drop-oldest" });
   assert(f.queue.held <= 10_000);
   assert(f.queue.dropped > 9000);
+});
+
+Deno.test("SendQueue.sendWhenRoom() resolves when the message fits among those that may wait", async () => {
+  using f = new Fixture(3000);
+  await f.queue.sendWhenRoom(["at once"]);
+  f.stick();
+  const room: string[] = [];
+  const waiting = ["a", "b", "c", "d"].map((letter) =>
+    f.queue.sendWhenRoom([text(letter, 1000)], { order: "mesh" }).then(() => room.push(letter))
+  );
+  await settled();
+  assertEquals([room, f.full, f.queue.dropped], [["a", "b"], 0, 0]);
+  f.queue.send([text("r", 10)]);
+  f.flush();
+  await Promise.all(waiting);
+  assertEquals(room, ["a", "b", "c", "d"]);
+  f.flushAll();
+  assertEquals(
+    f.socket.texts.map((frame) => frame[0]).filter((letter) => "abcd".includes(letter ?? "")),
+    ["a", "a", "b", "c", "d"],
+  );
+});
+
+Deno.test("SendQueue.sendWhenRoom() takes one back when its signal says so, and lets one wait that is larger than the bound", async () => {
+  using f = new Fixture(1000);
+  f.stick();
+  const first = f.queue.sendWhenRoom([text("x", 5000)], { order: "mesh" });
+  const abort = new AbortController();
+  const second = f.queue.sendWhenRoom(["taken back"], { order: "mesh" }, abort.signal);
+  abort.abort(new Error("enough"));
+  await assertRejects(() => second, Error, "enough");
+  await assertRejects(() => f.queue.sendWhenRoom(["never"], {}, abort.signal), Error, "enough");
+  f.flushAll();
+  await first;
+  assertEquals(f.socket.sent.map((frame) => frame.length), [5, 5000]);
+});
+
+Deno.test("SendQueue.sendWhenRoom() waits for nobody who has gone", async () => {
+  using f = new Fixture(10);
+  f.stick();
+  const waiting = f.queue.sendWhenRoom(["a"]);
+  f.queue.clear();
+  await waiting;
+  assertEquals(f.queue.stats().heldMessages, 0);
+});
+
+Deno.test("SendQueue counts what it sends, drops and holds", () => {
+  using f = new Fixture();
+  f.queue.send(["a"]);
+  f.stick();
+  f.timers.tick();
+  f.queue.send(["b"], { policy: "latest" });
+  f.queue.send(["c"], { policy: "latest" });
+  f.timers.tick();
+  const { sent, dropped, heldBytes, heldMessages, oldestAge } = f.queue.stats();
+  assertEquals([sent, dropped, heldMessages], [1, 1, 2]);
+  assertEquals(heldBytes, f.queue.held);
+  assertEquals(oldestAge, f.timers.now);
+  f.flushAll();
+  assertEquals(f.queue.stats(), {
+    sent: 3,
+    dropped: 1,
+    heldBytes: 0,
+    heldMessages: 0,
+    oldestAge: 0,
+  });
 });
 
 Deno.test("SendQueue shares its frames with other queues and changes none", () => {
   using f = new Fixture(1000);
   const other = new FakeSocket();
-  const otherQueue = new SendQueue(other, 1000, () => f.full++);
+  const otherQueue = new SendQueue(other, { bytes: 1000 });
   const frames = Object.freeze(["header", new Uint8Array(2000), "message"]);
   f.socket.bufferedAmount = STUCK;
   for (const queue of [f.queue, otherQueue]) {
     queue.send(["first"]);
-    queue.send(frames, { policy: "drop" });
-    queue.send(["next"], { policy: "drop" });
+    queue.send(frames, { policy: "drop-oldest" });
+    queue.send(["next"], { policy: "drop-oldest" });
   }
   f.flushAll();
   assertEquals(f.socket.texts, ["first", "next"]);
   assertEquals(other.sent, ["first", ...frames, "next"]);
   assert(other.sent[2] === frames[1]);
+});
+
+Deno.test("SendBudget makes the largest queue drop first, and counts shared frames once", () => {
+  const budget = new SendBudget(20_000);
+  using f = new Fixture(100_000, { budget });
+  const small = new FakeSocket();
+  small.bufferedAmount = STUCK;
+  const other = new SendQueue(small, { bytes: 100_000, budget, now: () => 0 });
+  f.stick();
+  const news = { policy: "drop-oldest", order: "news" } as const;
+  const shared = [text("s", 5000)];
+  f.queue.send(shared, news);
+  other.send(shared, news);
+  assert(budget.held < 6000, `${budget.held} bytes`);
+  for (let i = 0; i < 10; i++) f.queue.send([text("l", 2000)], news);
+  assert(budget.held <= 20_000);
+  assertEquals(other.dropped, 0);
+  assert(f.queue.dropped > 0);
+  other.clear();
+  f.queue.clear();
+  assertEquals(budget.held, 0);
+});
+
+Deno.test("SendBudget ends the connection with the most replies when nothing may be dropped", () => {
+  const budget = new SendBudget(10_000);
+  using f = new Fixture(100_000, {
+    budget,
+    onFull: () => {
+      f.full++;
+      f.queue.clear();
+    },
+  });
+  const small = new FakeSocket();
+  small.bufferedAmount = STUCK;
+  let closed = 0;
+  const other = new SendQueue(small, { bytes: 100_000, budget, onFull: () => closed++ });
+  other.send([text("r", 2000)]);
+  f.stick();
+  for (let i = 0; i < 10 && f.full === 0; i++) f.queue.send([text("r", 2000)]);
+  assertEquals([f.full, closed], [1, 0]);
+  other.clear();
+});
+
+Deno.test("SendBudget lets a message of the policy wait in once another queue is done", async () => {
+  const budget = new SendBudget(10_000);
+  using f = new Fixture(100_000, { budget });
+  const socket = new FakeSocket();
+  socket.bufferedAmount = STUCK;
+  const other = new SendQueue(socket, { bytes: 100_000, budget, now: () => 0 });
+  f.stick();
+  f.queue.send([text("r", 9000)]);
+  let room = false;
+  const waiting = other.sendWhenRoom([text("w", 5000)]).then(() => room = true);
+  await settled();
+  assertEquals(room, false);
+  f.flush();
+  await waiting;
+  other.clear();
+  assertEquals(budget.held, 0);
 });
 
 Deno.test("SendQueue.drained() resolves when the queue and the socket are empty", async () => {
@@ -295,7 +659,7 @@ Deno.test("SendQueue sends nothing unless the socket is open", () => {
     using f = new Fixture();
     f.stick();
     f.queue.send(["waits"]);
-    f.queue.send(["waits", "too"], { policy: "drop" });
+    f.queue.send(["waits", "too"], { policy: "drop-oldest" });
     f.socket.readyState = readyState;
     f.queue.send(["late"]);
     f.flushAll();

@@ -83,7 +83,8 @@ Deno.test("a socket that copies gets every message in the same memory", async ()
   const network = connect(server, true);
   const buffers = new Set<ArrayBufferLike>();
   network.send = (frame) => {
-    if (typeof frame !== "string" && frame.length > SIZE) buffers.add(frame.buffer);
+    // A long frame goes out in pieces, which have a memory of their own.
+    if (typeof frame !== "string" && frame.length > 50_000) buffers.add(frame.buffer);
   };
   for (let i = 0; i < 20; i++) server.publish("blob", new Uint8Array(SIZE));
   assertEquals(buffers.size, 1);

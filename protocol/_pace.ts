@@ -1,0 +1,195 @@
+/**
+ * How much a connection's socket is given at a time. What is in the socket, or
+ * in the kernel's buffers behind it, can be neither dropped nor overtaken.
+ *
+ * A peer that acknowledges what it has read says how much is on its way, so
+ * that no buffer between the two fills. Of another there is only
+ * `bufferedAmount`: what the kernel has not taken, in whole frames.
+ */
+
+/** The least that a link is given: less would leave it idle between two polls, in bytes. */
+const MIN_WATER = 64 * 1024;
+
+/** The most: what 1 GB/s take from one poll to the next, in bytes. */
+const MAX_WATER = 2 * 1024 * 1024;
+
+/** What a link that nothing is known of is given, in bytes: any kernel takes as much at once. */
+const FIRST_WATER = 256 * 1024;
+
+/** How long a link may be busy with what the socket holds, in ms: a few polls. */
+const WATER_TIME = 10;
+
+/** The smallest piece that a frame is cut into, in bytes: its header and the peer's work are a thousandth. */
+const MIN_CHUNK = 16 * 1024;
+
+/** The largest piece, in bytes: on a link that takes 1 GB/s it is done in half a ms. */
+const MAX_CHUNK = 512 * 1024;
+
+/**
+ * A peer acknowledges at once when so much has come since it last did, in
+ * bytes; and a smaller rest when it has the time.
+ */
+export const ACK_SIZE = MIN_CHUNK;
+
+/** Clocks are coarse, and both programs have other things to do, in ms. */
+const MIN_ROUND_TRIP = 0.25;
+
+/** How often a socket is asked whether it has room, in ms; it doesn't say so by itself. */
+const POLL = 2;
+
+/** How often at least, when it has had none for long, in ms. */
+const MAX_POLL = 128;
+
+/** A small message may go out on top of bulk: it would be the next one anyway, in bytes. */
+const SMALL_SLACK = 64 * 1024;
+
+/** A peer's least window, in bytes: four of the smallest pieces on their way. */
+const MIN_WINDOW = 64 * 1024;
+
+/** The most for a peer that acknowledges, in bytes: 1 Gbit/s around the world. */
+const MAX_WINDOW = 64 * 1024 * 1024;
+
+/** A rate is taken over this time at least, in ms: timers and clocks are coarse. */
+const SAMPLE_TIME = 4;
+
+/** What a connection has measured of its link. */
+export class Pace {
+  /** Bytes handed to the socket since the connection began. */
+  written = 0;
+  /** Of those, what the peer says that it has read; `undefined` with a peer that doesn't say. */
+  acknowledged: number | undefined;
+  /** What the link takes, in bytes per ms; 0 as long as nothing was measured. */
+  #rate = 0;
+  /** Where the current sample began. */
+  #sampleBytes = 0;
+  #sampleTime: number | undefined;
+  /** What was once written at what time, until it is acknowledged. */
+  #probe: { readonly bytes: number; readonly time: number; readonly alone: boolean } | undefined;
+  /** The shortest time from writing to acknowledgement, in ms. */
+  #roundTrip = Infinity;
+  #water = FIRST_WATER;
+  #idlePolls = 0;
+
+  /** How long to wait before the socket is asked again, in ms. */
+  get delay(): number {
+    return Math.min(POLL * 2 ** this.#idlePolls, MAX_POLL);
+  }
+
+  /** The size of the pieces that long frames go out in, in bytes. */
+  get chunk(): number {
+    const size = this.acknowledged === undefined ? this.#water / 4 : this.#window / 4;
+    return Math.min(Math.max(size, MIN_CHUNK), MAX_CHUNK);
+  }
+
+  /** Bytes between the two programs, as far as is known. */
+  #underWay(buffered: number): number {
+    return this.acknowledged === undefined ? buffered : this.written - this.acknowledged;
+  }
+
+  get #most(): number {
+    return this.acknowledged === undefined ? this.#water : this.#window;
+  }
+
+  /** What may be under way to an acknowledging peer: twice what keeps the link busy, so that a faster one shows. */
+  get #window(): number {
+    if (this.#rate === 0 || this.#roundTrip === Infinity) return FIRST_WATER;
+    return Math.min(Math.max(2 * this.#filling, MIN_WINDOW), MAX_WINDOW);
+  }
+
+  /** What keeps the link busy for one round trip. */
+  get #filling(): number {
+    return this.#rate === 0 ? 0 : this.#rate * Math.min(this.#roundTrip, 1000);
+  }
+
+  roomForSmall(buffered: number): boolean {
+    return this.#underWay(buffered) < this.#most + SMALL_SLACK;
+  }
+
+  roomForBulk(buffered: number): boolean {
+    return this.#underWay(buffered) < this.#most;
+  }
+
+  /** A message that a newer one may replace leaves when the link has nearly nothing left to do. */
+  roomForLatest(buffered: number, cost: number): boolean {
+    const underWay = this.#underWay(buffered);
+    if (this.acknowledged === undefined) return underWay < MIN_WATER;
+    return underWay < Math.max(Math.min(2 * cost, MIN_CHUNK), 1.25 * this.#filling);
+  }
+
+  /** Notes that the socket was given something. */
+  wrote(size: number, now: number): void {
+    if (this.#sampleTime === undefined) {
+      this.#sampleTime = now;
+      this.#sampleBytes = this.acknowledged ?? this.written;
+    }
+    const alone = this.written === this.acknowledged;
+    this.written += size;
+    // A smaller one is acknowledged when the peer finds the time.
+    if (this.acknowledged === undefined || size < ACK_SIZE) return;
+    this.#probe ??= { bytes: this.written, time: now, alone };
+  }
+
+  /**
+   * Looks at what the socket has handed on since the last time.
+   *
+   * @param buffered What it still has.
+   * @param more Whether anything waits for it.
+   */
+  poll(buffered: number, more: boolean, now: number): void {
+    if (this.acknowledged !== undefined) return;
+    const taken = this.written - buffered;
+    if (taken > this.#sampleBytes || buffered === 0) this.#idlePolls = 0;
+    else this.#idlePolls++;
+    const rate = this.#sample(taken, now, buffered === 0);
+    if (buffered === 0) {
+      this.#sampleTime = undefined;
+      // The link was idle while something waited: it can take more. One step at
+      // a time, since a kernel's buffers fill at any rate before the link shows.
+      if (more) this.#water = Math.min(this.#water * 2, MAX_WATER);
+    } else if (rate) {
+      this.#water = Math.max(Math.min(this.#rate * WATER_TIME, this.#water), MIN_WATER);
+    }
+  }
+
+  /**
+   * Takes a peer's word for how much it has read; the first one begins it.
+   *
+   * @param bytes All since the connection began.
+   * @param more Whether anything waits here.
+   * @returns Whether that can be.
+   */
+  acknowledge(bytes: number, more: boolean, now: number): boolean {
+    if (!(bytes >= (this.acknowledged ?? 0) && bytes <= this.written)) return false;
+    if (this.acknowledged === undefined) this.#sampleTime = undefined;
+    this.acknowledged = bytes;
+    if (this.#probe && bytes >= this.#probe.bytes) {
+      const { time, alone } = this.#probe;
+      const roundTrip = Math.max(now - time, MIN_ROUND_TRIP);
+      this.#probe = undefined;
+      // What waited behind others says nothing about the path, unless it was faster.
+      if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
+      else if (alone) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
+    }
+    const idle = bytes === this.written;
+    this.#sample(bytes, now, idle || !more);
+    if (idle) this.#sampleTime = undefined;
+    return true;
+  }
+
+  /** Takes a sample of the rate if enough time has passed. A link that was not kept busy can only show that it is faster. */
+  #sample(bytes: number, now: number, atLeast: boolean): boolean {
+    if (this.#sampleTime === undefined) {
+      this.#sampleTime = now;
+      this.#sampleBytes = bytes;
+      return false;
+    }
+    const time = now - this.#sampleTime;
+    if (time < SAMPLE_TIME || bytes <= this.#sampleBytes) return false;
+    const rate = (bytes - this.#sampleBytes) / time;
+    this.#sampleTime = now;
+    this.#sampleBytes = bytes;
+    if (atLeast || this.#rate === 0) this.#rate = Math.max(this.#rate, rate);
+    else this.#rate += (rate - this.#rate) / 4;
+    return true;
+  }
+}
