@@ -61,7 +61,12 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Publishes numbered frames in one go. */
-  burst(topic: string, size: number, frames: number, policy: "queue" | "latest"): Promise<void> {
+  burst(
+    topic: string,
+    size: number,
+    frames: number,
+    policy: "drop-oldest" | "latest",
+  ): Promise<void> {
     return this.#do("burst", topic, size, frames, policy);
   }
 
@@ -386,7 +391,7 @@ export const CASES: readonly Case[] = [
     except: NO_BUFFERED_AMOUNT,
     async run(start) {
       await using server = await start({ limits: { queueBytes: 4 * MB } });
-      const { received, dropped } = await stall(server, "queue");
+      const { received, dropped } = await stall(server, "drop-oldest");
       assertGreater(dropped, 40);
       assertEquals(received.length + dropped, 100);
       assertEquals(received, received.toSorted((a, b) => a - b));
@@ -686,7 +691,7 @@ async function firstOf(session: Session, topic: string): Promise<unknown> {
  */
 async function stall(
   server: TestServer,
-  policy: "queue" | "latest",
+  policy: "drop-oldest" | "latest",
 ): Promise<{ received: number[]; dropped: number }> {
   using socket = await RawSocket.open(server.webSocketUrl);
   await socket.send(TEXT, HELLO);

@@ -148,7 +148,7 @@ export function createControl(host: Host): Server {
         topic: string,
         size: number,
         frames: number,
-        policy: "queue" | "latest",
+        policy: "drop-oldest" | "latest",
       ) => {
         const { server } = find(id);
         for (let i = 0; i < frames; i++) {
