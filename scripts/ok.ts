@@ -14,6 +14,7 @@
 
 import { checkDocs } from "./check_docs.ts";
 import { checkImports } from "./check_imports.ts";
+import { checkJsr } from "./check_jsr.ts";
 import { checkLayers } from "./check_layers.ts";
 import { checkPublish } from "./check_publish.ts";
 import { checkSize } from "./check_size.ts";
@@ -41,6 +42,7 @@ const checks = new Map<string, Check>([
   ["layers", () => checkLayers(root)],
   ["both import lists", checkImports],
   ["publish --dry-run", checkPublish],
+  ["what JSR scores", checkJsr],
   ["size of the client", checkSize],
 ]);
 

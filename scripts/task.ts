@@ -18,6 +18,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["ok", ["run", "-A", "scripts/ok.ts"]],
   ["check", ["check", "--doc"]],
   ["build:npm", ["run", "-A", "scripts/build_npm.ts"]],
+  ["release", ["run", "-A", "scripts/release.ts"]],
   ["build:browser", ["run", "-A", "scripts/build_browser.ts"]],
 ]);
 
