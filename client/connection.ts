@@ -379,6 +379,8 @@ class Connection {
       const welcome = socket.welcome(await answer.promise, features);
       // A page that talks to a wslink server never loads this.
       const { extend } = welcome.features.size > 0 ? await import("./extended.ts") : {};
+      // close() may have come behind the answer, and knows of no socket yet.
+      signal.throwIfAborted();
       this.#learnt = wire;
       this.#socket = socket;
       return {
