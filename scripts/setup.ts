@@ -209,6 +209,29 @@ async function serversManifest(): Promise<string> {
   return JSON.stringify({ private: true, type: "module", dependencies }, null, 2);
 }
 
+/** A page's remote rendering and its bundler, with the npm wslink that vtk.js wants as a peer. */
+const vtkPackages = { "@kitware/vtk.js": "37.4.3", vite: "8.3.8", wslink: "2.5.0" };
+
+const vtk: Item = {
+  name: "vtk.js and Vite",
+  async find() {
+    for (const [name, version] of Object.entries(vtkPackages)) {
+      const path = inCache(`vtk/node_modules/${name}/package.json`);
+      const text = await Deno.readTextFile(path).catch(() => "{}");
+      if (JSON.parse(text).version !== version) return undefined;
+    }
+    return inCache("vtk");
+  },
+  async install() {
+    const folder = inCache("vtk");
+    await Deno.mkdir(folder, { recursive: true });
+    const manifest = { private: true, dependencies: vtkPackages };
+    await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(manifest));
+    const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
+    await mustRun("npm", ["install", "--prefix", folder, ...quiet]);
+  },
+};
+
 const items: Item[] = [
   chromium,
   pythonWslink("1.12.4"),
@@ -216,6 +239,7 @@ const items: Item[] = [
   ...nodeVersions.map(node),
   bun,
   servers,
+  vtk,
 ];
 
 /**
