@@ -48,7 +48,9 @@ export function checkScore({ description, exports, workflow, readme }: JsrPackag
   }
   // JSR takes the statement from GitHub, which makes one only where it may.
   if (!/^\s+id-token: write$/m.test(workflow)) problems.push("The release can't prove its origin");
-  if (!/\bdeno publish\b/.test(workflow)) problems.push("The release doesn't publish to JSR");
+  if (!/\bdeno(?:@[\d.]+)? publish\b/.test(workflow)) {
+    problems.push("The release doesn't publish to JSR");
+  }
   if (!readme.includes("```ts")) problems.push("README.md has no example");
   return problems;
 }

@@ -18,7 +18,7 @@ import { describeModule, writeDeclarations } from "./npm_edition/api.ts";
 const sizeGoal = 150_000;
 
 /** What it may take, in bytes, so that it grows no further. */
-const sizeLimit = 195_000;
+const sizeLimit = 260_000;
 
 /** What a package's `package.json` says, as far as it is needed here. */
 interface PackageJson {
@@ -172,14 +172,15 @@ const runtimes: Record<string, string[]> = {
  * @param subpath The entry point.
  * @param runtime Whose conditions hold.
  * @param names What is imported from it.
- * @returns The code, the package's modules in it, and what is imported from other packages.
+ * @returns The code, the package's modules in it, what is imported from other packages, and what is
+ * exported.
  */
 export async function bundleOf(
   folder: string,
   subpath: string,
   runtime: string,
   names = "*",
-): Promise<{ code: string; modules: string[]; imports: string[] }> {
+): Promise<{ code: string; modules: string[]; imports: string[]; exports: string[] }> {
   const { name } = await readPackage(folder);
   const what = names === "*" ? "*" : `{ ${names} }`;
   const { outputFiles, metafile } = await build({
@@ -208,6 +209,7 @@ export async function bundleOf(
         .map(([path]) => path)
     ).filter((path) => path !== "<stdin>"),
     imports: [...new Set(imports)],
+    exports: outputs.find(({ entryPoint }) => entryPoint !== undefined)?.exports ?? [],
   };
 }
 
@@ -232,6 +234,14 @@ export async function checkBundles(folder: string): Promise<string[]> {
     const { code } = await bundleOf(folder, subpath, "node");
     // In a text it would be a word, as in "Deno says"; in code it is looked something up in.
     if (/\bDeno\s*[.?[]/.test(code)) problems.push(`${subpath} uses the namespace Deno in Node`);
+  }
+  const names = async (runtime: string) => (await bundleOf(folder, "./server", runtime)).exports;
+  const wanted = await names("deno");
+  for (const runtime of ["node", "bun"]) {
+    const found = await names(runtime);
+    for (const name of wanted) {
+      if (!found.includes(name)) problems.push(`./server has no ${name} in ${runtime}`);
+    }
   }
   for await (const file of files(folder)) {
     if (!file.endsWith(".d.ts")) continue;

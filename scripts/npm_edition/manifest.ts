@@ -41,14 +41,16 @@ export function manifestOf(
     return place;
   }
   function entryOf(subpath: string, module: string): Target {
-    const types = `${placeOf(module)}.d.ts`;
-    if (subpath !== "./server") return { types, default: `${placeOf(module)}.js` };
-    // Whichever it is, it exports these names, and their types need no runtime's own.
-    const targets = servers.flatMap(([condition, name]) => {
+    const own = { types: `${placeOf(module)}.d.ts`, default: `${placeOf(module)}.js` };
+    if (subpath !== "./server") return own;
+    return Object.fromEntries(servers.flatMap(([condition, name]) => {
       const target = exports[name];
-      return target === undefined ? [] : [[condition, `${placeOf(target)}.js`]];
-    });
-    return { types, ...Object.fromEntries(targets) };
+      if (target === undefined) return [];
+      const place = placeOf(target);
+      // Types that need no runtime's own: all have these names, but that a worker can't listen.
+      const types = condition === "workerd" ? `${place}.d.ts` : own.types;
+      return [[condition, { types, default: `${place}.js` }]];
+    }));
   }
 
   const ownSocket = `${placeOf("client/_websocket.ts")}.js`;

@@ -79,21 +79,28 @@ Deno.test("compareApis() finds names and types that differ", () => {
 Deno.test("manifestOf() gives each runtime its server and Node its sockets", () => {
   const manifest = {
     ...{ name: "@hawser/hawser", version: "1.0.0", description: "", license: "MIT", imports: {} },
-    exports: { "./server": "./server.ts", "./bun": "./bun.ts", "./node": "./node.ts" },
+    exports: {
+      ...{ "./server": "./server.ts", "./workers": "./workers.ts" },
+      ...{ "./bun": "./bun.ts", "./node": "./node.ts" },
+    },
     publish: { include: [] },
   };
-  const modules = ["server", "bun", "node", "client/_websocket", "scripts/npm_edition/websocket"];
+  const modules = [
+    ...["server", "bun", "node", "workers"],
+    ...["client/_websocket", "scripts/npm_edition/websocket"],
+  ];
   const places = new Map(modules.map((module) => [module, `./esm/${module}`]));
   const { exports, imports, dependencies } = manifestOf(manifest, places, {
     ...{ ws: "^8.0.0", "@types/ws": "^8.0.0" },
   });
   assertEquals(exports, {
     "./server": {
-      types: "./esm/server.d.ts",
-      deno: "./esm/server.js",
-      bun: "./esm/bun.js",
-      default: "./esm/node.js",
+      deno: { types: "./esm/server.d.ts", default: "./esm/server.js" },
+      bun: { types: "./esm/server.d.ts", default: "./esm/bun.js" },
+      workerd: { types: "./esm/workers.d.ts", default: "./esm/workers.js" },
+      default: { types: "./esm/server.d.ts", default: "./esm/node.js" },
     },
+    "./workers": { types: "./esm/workers.d.ts", default: "./esm/workers.js" },
     "./bun": { types: "./esm/bun.d.ts", default: "./esm/bun.js" },
     "./node": { types: "./esm/node.d.ts", default: "./esm/node.js" },
     "./package.json": "./package.json",

@@ -78,7 +78,7 @@ Deno.test("checkScore() finds what JSR would miss", () => {
   const whole = {
     description: "A package",
     exports: { "./server": "", "./node": "", "./bun": "", "./workers": "", "./client": "" },
-    workflow: "permissions:\n  id-token: write\nsteps:\n  - run: deno publish\n",
+    workflow: "permissions:\n  id-token: write\nsteps:\n  - run: npx deno@2.9.6 publish\n",
     readme: "```ts\n```",
   };
   assertEquals(checkScore(whole), []);
