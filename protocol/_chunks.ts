@@ -111,6 +111,34 @@ export function writeHeader(frame: Uint8Array, id: number, offset: number, total
   writeUint32(frame, 8, total);
 }
 
+/**
+ * Makes a chunk of a part of one, for as long as `take` runs: the chunk's header
+ * stands where bytes of the frame were, which are put back. So nothing is copied,
+ * and others may hold the frame as well, as long as they don't read it meanwhile.
+ *
+ * @param frame A chunk.
+ * @param from Where the part's content begins.
+ * @param to Where it ends.
+ * @param take What is done with the new chunk; it must have copied it when it returns.
+ */
+export function lendChunk(
+  frame: Uint8Array<ArrayBuffer>,
+  from: number,
+  to: number,
+  take: (chunk: Uint8Array<ArrayBuffer>) => void,
+): void {
+  const at = from - HEADER_SIZE;
+  const chunk = frame.subarray(at, to);
+  const id = readUint32(frame, 0), offset = readUint32(frame, 4), total = readUint32(frame, 8);
+  const saved = chunk.slice(0, HEADER_SIZE);
+  writeHeader(chunk, id, offset + at, total);
+  try {
+    take(chunk);
+  } finally {
+    chunk.set(saved);
+  }
+}
+
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;

@@ -5,7 +5,7 @@
  */
 import type { Frame } from "./codec.ts";
 import { defer, type Deferred } from "./deferred.ts";
-import { HEADER_SIZE } from "./_chunks.ts";
+import { HEADER_SIZE, lendChunk } from "./_chunks.ts";
 import { Entry, Lanes } from "./_lanes.ts";
 import { List } from "./_list.ts";
 import { Pace } from "./_pace.ts";
@@ -147,6 +147,8 @@ export class SendQueue implements BudgetMember {
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #idle: Deferred<void> | undefined;
+  /** Who is told when frames are no longer held. */
+  readonly #done = new Map<readonly Frame[], () => void>();
 
   /**
    * Makes it ready for the first message.
@@ -217,6 +219,18 @@ export class SendQueue implements BudgetMember {
     this.#pump();
     this.#enforce(entry);
     return copies && entry.lane === undefined;
+  }
+
+  /**
+   * Tells when the queue and the socket are done with frames that were sent, if
+   * `send` said that they are not yet. With a socket that doesn't copy nobody
+   * knows, and the callback isn't called.
+   *
+   * @param frames What was given to `send`.
+   * @param callback Called once.
+   */
+  whenDone(frames: readonly Frame[], callback: () => void): void {
+    if (this.#socket.copies) this.#done.set(frames, callback);
   }
 
   /**
@@ -335,7 +349,7 @@ export class SendQueue implements BudgetMember {
     const room = options?.policy === "latest"
       ? this.#pace.roomForLatest(buffered, frame.length)
       : this.#pace.roomForBulk(buffered);
-    if (!room || typeof frame !== "string" && frame.length > this.#pace.chunk * 1.5) return false;
+    if (!room || this.#isCut(frame, frame.length, buffered)) return false;
     this.#write(frame);
     this.#sent++;
     return true;
@@ -380,14 +394,21 @@ export class SendQueue implements BudgetMember {
     }
     entry.onAdmitted?.();
     entry.onAdmitted = undefined;
+    const done = this.#done.get(entry.frames);
+    this.#done.delete(entry.frames);
+    done?.();
   }
 
   #unlist({ listed }: Entry): void {
     if (listed) List.remove(listed);
   }
 
-  /** A socket that is closing takes nothing any more, and some say so by throwing. */
   #write(frame: Frame): void {
+    this.#writeNow(frame);
+  }
+
+  /** A socket that is closing takes nothing any more, and some say so by throwing. */
+  #writeNow(frame: Frame): void {
     if (this.#socket.readyState !== OPEN) return;
     this.#pace.wrote(frame.length, this.#now());
     this.#socket.send(frame);
@@ -436,34 +457,38 @@ export class SendQueue implements BudgetMember {
   #writeNext(entry: Entry): number {
     const frame = entry.frames[entry.index];
     if (frame === undefined) return 0;
-    const { chunk } = this.#pace;
     const size = frame.length - entry.at;
-    // Half a piece more is cheaper than a frame of its own. An attachment of
-    // the 1.x wire has no header that could say where a piece belongs.
-    if (entry.atomic || typeof frame === "string" || size <= chunk * 1.5) {
-      this.#write(entry.at > 0 && typeof frame !== "string" ? this.#cut(frame, entry.at) : frame);
+    // An attachment of the 1.x wire has no header that could say where a piece belongs.
+    if (
+      entry.atomic || typeof frame === "string" ||
+      !this.#isCut(frame, size, this.#socket.bufferedAmount)
+    ) {
+      if (entry.at > 0 && typeof frame !== "string") {
+        this.#writePart(frame, entry.at, frame.length);
+      } else this.#write(frame);
       entry.index++;
       entry.at = 0;
       return size;
     }
-    const to = Math.max(entry.at, HEADER_SIZE) + Math.floor(chunk) - HEADER_SIZE;
-    this.#write(this.#cut(frame, entry.at, to));
+    const to = Math.max(entry.at, HEADER_SIZE) + Math.floor(this.#pace.chunk) - HEADER_SIZE;
+    this.#writePart(frame, entry.at, to);
     const written = to - entry.at;
     entry.at = to;
     return written;
   }
 
-  /** Makes a chunk of a part of one: the same header, but for where its content belongs. The frame is shared, so it is copied. */
-  #cut(frame: Uint8Array<ArrayBuffer>, from: number, to = frame.length): Uint8Array<ArrayBuffer> {
-    const start = Math.max(from, HEADER_SIZE);
-    const size = HEADER_SIZE + to - start;
-    if (this.#socket.copies && scratch.length < size) scratch = new Uint8Array(size);
-    const chunk = this.#socket.copies ? scratch.subarray(0, size) : new Uint8Array(size);
-    chunk.set(frame.subarray(0, HEADER_SIZE));
-    const view = new DataView(chunk.buffer);
-    view.setUint32(4, view.getUint32(4, true) + start - HEADER_SIZE, true);
-    chunk.set(frame.subarray(start, to), HEADER_SIZE);
-    return chunk;
+  /** Half a piece more is cheaper than a frame of its own, and nobody gains by pieces where nothing else waits. */
+  #isCut(frame: Frame, size: number, buffered: number): boolean {
+    return typeof frame !== "string" && size > this.#pace.chunk * 1.5 &&
+      !(this.#lanes.size <= 1 && this.#pace.roomForWhole(buffered, size));
+  }
+
+  /** Sends a part of a frame as a chunk of its own. The frame may be shared, so it is copied if the socket doesn't. */
+  #writePart(frame: Uint8Array<ArrayBuffer>, from: number, to: number): void {
+    // The chunk is only lent: it must not wait anywhere, nor travel with whole messages.
+    lendChunk(frame, Math.max(from, HEADER_SIZE), to, (chunk) => {
+      this.#writeNow(this.#socket.copies ? chunk : chunk.slice());
+    });
   }
 
   #schedule(): void {
@@ -503,6 +528,3 @@ export class SendQueue implements BudgetMember {
     }
   }
 }
-
-/** Where pieces are made for sockets that copy them at once: new memory is slow to fill. */
-let scratch = new Uint8Array(0);

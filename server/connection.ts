@@ -142,6 +142,7 @@ export class Connection {
     const frames = encoder.encode(message);
     const done = this.#queue.send(frames, order === undefined ? undefined : { order });
     if (done) encoder.recycle?.(frames);
+    else this.#queue.whenDone(frames, () => encoder.recycle?.(frames));
   }
 
   /**

@@ -112,8 +112,8 @@ export type Upgrade = (
   server: Pick<Server, "accept" | "heartbeat" | "limits">,
 ) => Response;
 
-/** A small message may wait for one frame of a long one: on loopback, for half a ms. In bytes. */
-const MAX_FRAME_SIZE = 512 * 1024;
+/** A small message may wait for one frame of a long one: on loopback, for a ms. In bytes. */
+const MAX_FRAME_SIZE = 1152 * 1024;
 
 /** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
 const CLOSE_TIME = 1000;

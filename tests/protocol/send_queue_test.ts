@@ -70,12 +70,13 @@ const STUCK = 64 * MIB;
 
 class Fixture {
   readonly timers = new FakeTimers();
-  readonly socket = new FakeSocket();
+  readonly socket: FakeSocket;
   readonly queue: SendQueue;
   readonly drops: (string | undefined)[] = [];
   full = 0;
 
-  constructor(bytes = MIB, options: SendQueueOptions = {}) {
+  constructor(bytes = MIB, options: SendQueueOptions = {}, socket = new FakeSocket()) {
+    this.socket = socket;
     this.queue = new SendQueue(this.socket, {
       bytes,
       now: () => this.timers.now,
@@ -281,6 +282,81 @@ Deno.test("SendQueue cuts long frames small where the link is slow", () => {
   assert(sizes.slice(-20, -1).every((size) => size <= 24 * KIB), String(sizes));
   assertEquals(f.arrived(), ["rpc:c:0"]);
   assertEquals(message, before, "the frames are shared, and stay as they are");
+});
+
+Deno.test("SendQueue cuts frames without a copy where the socket makes its own", () => {
+  const socket = new class extends FakeSocket {
+    readonly copies = true;
+    readonly shared: boolean[] = [];
+    override send(frame: Frame): void {
+      assert(typeof frame !== "string");
+      this.shared.push(frame.buffer === message[0]?.buffer);
+      super.send(frame.slice());
+    }
+  }();
+  const message = new MsgpackEncoder({ frameSize: 4 * MIB }).encode({
+    type: "result",
+    id: "rpc:c:0",
+    result: Uint8Array.from({ length: 2 * MIB }, (_, i) => i * 7 + (i >> 8)),
+  });
+  const before = message.map((frame) => frame.slice());
+  using f = new Fixture(64 * MIB, {}, socket);
+  f.queue.send(message);
+  assertEquals(message, before, "between the pieces the frame is as it was");
+  f.flushAll();
+  assertEquals(message, before);
+  assert(socket.shared.length > 4 && socket.shared.every((shared) => shared));
+  const arrived = new MsgpackDecoder();
+  const messages = socket.sent.flatMap((frame) => arrived.decode(frame) ?? []);
+  assertEquals(messages, [new MsgpackDecoder().decode(before[0] ?? "")]);
+});
+
+Deno.test("SendQueue tells once when it is done with frames, sent or dropped or forgotten", () => {
+  const copying = () => Object.assign(new FakeSocket(), { copies: true });
+  const done: string[] = [];
+  {
+    using f = new Fixture(MIB, {}, copying());
+    assert(f.queue.send(["at once"]), "done at once");
+    f.stick();
+    for (const name of ["sent", "dropped", "cleared"]) {
+      const frames = [name + "x".repeat(400 * KIB)];
+      assert(!f.queue.send(frames, { policy: "drop-oldest" }), name);
+      f.queue.whenDone(frames, () => done.push(name));
+      if (name === "sent") f.flushAll();
+      if (name === "sent") f.stick();
+    }
+    assertEquals(done, ["sent"]);
+    f.queue.send(["y".repeat(300 * KIB)]);
+    assertEquals(done, ["sent", "dropped"]);
+  }
+  assertEquals(done, ["sent", "dropped", "cleared"]);
+  // Of a socket that doesn't copy nobody knows when it is done.
+  using f = new Fixture();
+  const frames = ["frame"];
+  assert(!f.queue.send(frames));
+  f.queue.whenDone(frames, () => done.push("never"));
+  f.flushAll();
+  assertEquals(done.length, 3);
+});
+
+Deno.test("SendQueue sends a frame whole if nothing else waits and the link takes it", () => {
+  using f = new Fixture(64 * MIB);
+  // The first ones show how fast the link is.
+  for (let i = 0; i < 4; i++) {
+    f.queue.send(encoder.encode({ type: "result", id: "r", result: new Uint8Array(4 * MIB) }));
+    f.flushAll();
+  }
+  const [frame] = new MsgpackEncoder().encode({
+    type: "result",
+    id: "r",
+    result: new Uint8Array(MIB),
+  });
+  assert(frame);
+  f.socket.sent.length = 0;
+  f.queue.send([frame]);
+  assertEquals(f.socket.sent, [frame]);
+  f.queue.send([frame]);
+  assertEquals(f.socket.sent.length, 2);
 });
 
 Deno.test("SendQueue asks a stuck socket less and less often", () => {
