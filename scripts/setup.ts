@@ -172,15 +172,12 @@ const bun = fromNpm(
   bunVersion,
 );
 
-/** What the servers on Node need, and what they are tested beside. */
-const beside = {
-  "@hono/node-server": "2.1.9",
-  "express": "5.3.0",
-  "fastify": "5.12.8",
-  "hono": "4.13.19",
-  "miniflare": "4.20260730.0",
-  "vite": "8.3.8",
-};
+/** What servers on Node import, and what they are tested beside, in the versions of the import map. */
+const serverPackages =
+  /^npm:(ws|@remix-run\/\w+|express|fastify|hono|@hono\/node-server|vite)@([\d.]+)/;
+
+/** workerd in a package, which no module of the project imports. */
+const miniflare = { miniflare: "4.20260730.0" };
 
 const servers: Item = {
   name: "the packages that servers are tested with",
@@ -199,13 +196,12 @@ const servers: Item = {
   },
 };
 
-/** The packages, the adapters' own in the versions that the project names. */
 async function serversManifest(): Promise<string> {
-  const own = Object.values((await readManifest()).imports).flatMap((target) => {
-    const [, name, version] = target.match(/^npm:(ws|@remix-run\/[\w-]+)@([\d.]+)/) ?? [];
+  const named = Object.values((await readManifest()).imports).flatMap((target) => {
+    const [, name, version] = target.match(serverPackages) ?? [];
     return name === undefined ? [] : [[name, version] as const];
   });
-  const dependencies = { ...Object.fromEntries(own), ...beside };
+  const dependencies = { ...Object.fromEntries(named), ...miniflare };
   return JSON.stringify({ private: true, type: "module", dependencies }, null, 2);
 }
 

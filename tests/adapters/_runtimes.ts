@@ -36,17 +36,25 @@ const MINIFLARE = `
 
 const piped = { stdin: "piped", stdout: "piped", stderr: "inherit" } as const;
 
-/** Bundles a module beside the packages that it imports. */
-async function bundle(main: string, platform: "node" | "neutral"): Promise<string> {
+/**
+ * Bundles a module beside the packages that it imports.
+ *
+ * @param main Its path from the project's top.
+ * @param platform What runs it.
+ * @returns The bundle's path.
+ */
+export async function bundle(main: string, platform: "node" | "neutral"): Promise<string> {
   requirePeer(".cache/servers/installed.json", "What servers are tested with");
-  const outfile = pathOf(`.cache/servers/${main.replace(/\.ts$/, ".mjs")}`);
+  const name = main.replaceAll("/", "-").replace(/\.ts$/, ".mjs");
+  const outfile = pathOf(`.cache/servers/${name}`);
   await build({
-    entryPoints: [pathOf(`tests/adapters/${main}`)],
+    entryPoints: [pathOf(main)],
     bundle: true,
     format: "esm",
     platform,
     target: "node20",
     packages: "external",
+    alias: { "@hawser/hawser/node": pathOf("adapters/node.ts") },
     logLevel: "error",
     outfile,
   });
@@ -59,12 +67,21 @@ async function run(program: string, main: string): Promise<Deno.Command> {
   return new Deno.Command(program, { args: [await bundle(main, "node")], ...piped });
 }
 
-function pathOfNode(major: number): string {
+/**
+ * Finds an installed Node.
+ *
+ * @param major Its version.
+ * @returns The path of its program.
+ */
+export function pathOfNode(major: number): string {
   return requirePeer(`.cache/node${major}/node_modules/node/bin/node`, `Node ${major}`);
 }
 
 function node(major: number): Runtime {
-  return { name: `Node ${major}`, command: () => run(pathOfNode(major), "_node_main.ts") };
+  return {
+    name: `Node ${major}`,
+    command: () => run(pathOfNode(major), "tests/adapters/_node_main.ts"),
+  };
 }
 
 /** All of them, in the table's order. */
@@ -79,12 +96,13 @@ export const RUNTIMES: readonly Runtime[] = [
   ...[20, 22, 24].map(node),
   {
     name: "Bun",
-    command: () => run(requirePeer(".cache/bun/node_modules/bun/bin/bun", "Bun"), "_bun_main.ts"),
+    command: () =>
+      run(requirePeer(".cache/bun/node_modules/bun/bin/bun", "Bun"), "tests/adapters/_bun_main.ts"),
   },
   {
     name: "workerd",
     async command() {
-      const script = await bundle("_worker_main.ts", "neutral");
+      const script = await bundle("tests/adapters/_worker_main.ts", "neutral");
       return new Deno.Command(pathOfNode(24), {
         args: ["--input-type=module", "--eval", MINIFLARE, script],
         cwd: pathOf(".cache/servers"),
