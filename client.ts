@@ -31,6 +31,7 @@ export {
   type ReconnectOptions,
   type SocketLike,
 } from "./client/connection.ts";
+export { procedure } from "./client/procedure.ts";
 export type {
   ClientCall,
   Session,
@@ -39,14 +40,49 @@ export type {
   SubscribeStreamOptions,
   Subscription,
 } from "./client/session.ts";
-export type { CallContext } from "./session/procedure.ts";
+export type {
+  CallMember,
+  CallMembers,
+  CallNamespace,
+  NamespaceOptions,
+  NextWord,
+  StreamMember,
+  StreamMembers,
+  StreamNamespace,
+} from "./client/namespace.ts";
+export type {
+  ArgsInput,
+  ArgsOutput,
+  ArgsSchema,
+  Issue,
+  JsonSchemaOptions,
+  JsonSchemaSource,
+  Schema,
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+} from "./protocol/schema.ts";
+export type {
+  CallContext,
+  CheckedCall,
+  DeclaredError,
+  Defined,
+  DefineProcedure,
+  ProcedureDefinition,
+  ProcedureOptions,
+  Returns,
+} from "./session/procedure.ts";
 export type { CallOptions } from "./session/outgoing.ts";
 export type {
   CallName,
   CallRest,
   Delivered,
+  ErrorData,
+  ErrorKind,
   Handler,
   ProcedureArgs,
+  ProcedureKwargs,
   ProcedureLike,
   ProcedureName,
   ProcedureOf,
@@ -58,17 +94,20 @@ export type {
   StreamItem,
   StreamName,
   StreamResult,
+  TypedOptions,
 } from "./protocol/api.ts";
 export { DEFAULT_LIMITS, type Limits, type Wire } from "./protocol/codec.ts";
 export {
   type CloseInfo,
   ConnectionClosedError,
   ErrorCode,
+  isRpcError,
   ProtocolError,
   type ProtocolErrorCode,
   QueueFullError,
   RpcError,
   type RpcErrorObject,
+  type RpcErrorOptions,
   SerializeError,
   TimeoutError,
 } from "./protocol/errors.ts";

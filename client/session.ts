@@ -7,6 +7,8 @@
 import type {
   CallName,
   CallRest,
+  ErrorData,
+  ErrorKind,
   ProcedureArgs,
   ProcedureName,
   ProcedureResult,
@@ -15,9 +17,15 @@ import type {
   StreamItem,
   StreamName,
   StreamResult,
+  TypedOptions,
 } from "../protocol/api.ts";
 import type { Wire } from "../protocol/codec.ts";
-import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
+import {
+  type CloseInfo,
+  ConnectionClosedError,
+  isRpcError,
+  type RpcError,
+} from "../protocol/errors.ts";
 import type { Feature } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
@@ -25,6 +33,7 @@ import type { CallContext } from "../session/procedure.ts";
 import { type Caller, PlainCaller, ResultStream } from "./_caller.ts";
 import type { extend } from "./extended.ts";
 import { defer } from "../protocol/deferred.ts";
+import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
 
 /** Where a session stands with its server. */
@@ -106,6 +115,15 @@ export interface Session<S = unknown> {
   /** Resolves when the session has ended for good. */
   readonly closed: Promise<void>;
   /**
+   * The procedures with one result, by the words of their names:
+   * `session.api.math.add(1, 2)` is `session.call("math.add", [1, 2])`. Options
+   * come before: `session.api({ timeout: 5_000 }).math.add(1, 2)`. A word that
+   * is `then` can't be reached.
+   */
+  readonly api: CallNamespace<S>;
+  /** The procedures whose result is a stream, likewise: `session.streams.table.rows(9)`. */
+  readonly streams: StreamNamespace<S>;
+  /**
    * Calls a procedure of a server whose type is known.
    *
    * @param method Its name.
@@ -116,7 +134,7 @@ export interface Session<S = unknown> {
    */
   call<M extends CallName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
   ): Promise<ProcedureResult<S, M>>;
   /**
    * Calls a procedure of a server whose type is unknown.
@@ -141,7 +159,7 @@ export interface Session<S = unknown> {
    */
   stream<M extends StreamName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
   ): RemoteStream<StreamItem<S, M>, StreamResult<S, M>>;
   /**
    * Calls a procedure whose result is a stream, of a server whose type is unknown.
@@ -185,6 +203,21 @@ export interface Session<S = unknown> {
    * @returns The statuses, for `for await`.
    */
   statuses(options?: SubscribeOptions): AsyncIterableIterator<Status, void, void>;
+  /**
+   * Tells whether an error is one that the server's procedures declare, and of
+   * which type its data is.
+   *
+   * @param error What a call rejected with.
+   * @param kind The kind, as a procedure declares it.
+   * @returns Whether it is.
+   */
+  isError<K extends [ErrorKind<S>] extends [never] ? string : ErrorKind<S>>(
+    error: unknown,
+    kind: K,
+  ): error is RpcError & {
+    readonly kind: K;
+    readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
+  };
   /** Ends the session: calls under way reject, subscriptions end, the socket closes. */
   close(): Promise<void>;
   /** Ends the session as well. */
@@ -234,6 +267,8 @@ export class ClientSession<S = unknown> implements Session<S> {
   readonly #topics = new Map<string, Set<TopicSubscription>>();
   readonly #watchers = new Set<BoundedStream<Status>>();
   readonly #ended = defer<void>();
+  readonly api: CallNamespace<S>;
+  readonly streams: StreamNamespace<S>;
   #caller: Caller | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
   #clientId = "";
@@ -242,6 +277,8 @@ export class ClientSession<S = unknown> implements Session<S> {
   /** @param options How the session behaves. */
   constructor(options: ClientSessionOptions) {
     this.#options = options;
+    this.api = namespace((method, args, options) => this.#call(method, args, options));
+    this.streams = namespace((method, args, options) => this.#stream(method, args, options));
   }
 
   get clientId(): string {
@@ -262,7 +299,7 @@ export class ClientSession<S = unknown> implements Session<S> {
 
   call<M extends CallName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
   ): Promise<ProcedureResult<S, M>>;
   call<T = unknown>(
     method: [ProcedureName<S>] extends [never] ? string : never,
@@ -274,6 +311,10 @@ export class ClientSession<S = unknown> implements Session<S> {
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
+    return this.#call(method, args, options);
+  }
+
+  #call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#caller === undefined) return Promise.reject(this.#notSent(method));
     return this.#caller.call(method, args, options);
@@ -281,7 +322,7 @@ export class ClientSession<S = unknown> implements Session<S> {
 
   stream<M extends StreamName<S>>(
     method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, CallOptions>
+    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
   ): RemoteStream<StreamItem<S, M>, StreamResult<S, M>>;
   stream<T = unknown, R = unknown>(
     method: [ProcedureName<S>] extends [never] ? string : never,
@@ -292,6 +333,14 @@ export class ClientSession<S = unknown> implements Session<S> {
     method: string,
     args: readonly unknown[] = [],
     options: CallOptions = {},
+  ): RemoteStream<unknown, unknown> {
+    return this.#stream(method, args, options);
+  }
+
+  #stream(
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions,
   ): RemoteStream<unknown, unknown> {
     if (this.#caller !== undefined) return this.#caller.stream(method, args, options);
     return new ResultStream(() => Promise.reject(this.#notSent(method)));
@@ -347,6 +396,16 @@ export class ClientSession<S = unknown> implements Session<S> {
     watcher.push(this.#status);
     if (this.#status.state === "closed") watcher.end();
     return watcher;
+  }
+
+  isError<K extends [ErrorKind<S>] extends [never] ? string : ErrorKind<S>>(
+    error: unknown,
+    kind: K,
+  ): error is RpcError & {
+    readonly kind: K;
+    readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
+  } {
+    return isRpcError(error, kind);
   }
 
   close(): Promise<void> {

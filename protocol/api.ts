@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ArgsInput, ArgsSchema, Schema, SchemaInput } from "./schema.ts";
 
 /** Any function that can be called over the wire, with positional arguments. */
 export type Handler = (...args: never[]) => unknown;
@@ -14,6 +15,18 @@ export interface ProcedureLike {
   readonly handler: (call: never, ...args: never[]) => unknown;
   /** The names of its parameters in order, for callers that pass them by name. */
   readonly params?: readonly string[];
+  /** What it takes by position. */
+  readonly args?: ArgsSchema;
+  /** What it takes by name. */
+  readonly kwargs?: Schema;
+  /** What it returns. */
+  readonly result?: Schema;
+  /** The kinds of error that it says it throws, each with its data. */
+  readonly errors?: Readonly<Record<string, Schema>>;
+  /** What it does, in a sentence. */
+  readonly description?: string;
+  /** Whether a call may go on; asked before its arguments are looked at. */
+  readonly authorize?: (call: never) => boolean | Promise<boolean>;
 }
 
 /** A server's procedures by name. */
@@ -37,14 +50,51 @@ export type Returned<S, M> = ProcedureOf<S, M> extends
 
 /** The arguments that a procedure takes from its caller. */
 export type ProcedureArgs<S, M> = ProcedureOf<S, M> extends
-  { readonly handler: (call: never, ...args: infer A) => unknown } ? Sent<A>
+  { readonly args: infer A extends ArgsSchema } ? ArgsInput<A>
+  : ProcedureOf<S, M> extends { readonly handler: (call: never, ...args: infer A) => unknown }
+    ? Sent<A>
   : ProcedureOf<S, M> extends (...args: infer A) => unknown ? Sent<A>
   : never;
+
+/** The arguments by name that a procedure takes: `undefined` if none, unchecked if it doesn't say. */
+export type ProcedureKwargs<S, M> = ProcedureOf<S, M> extends
+  { readonly kwargs: infer K extends Schema } ? SchemaInput<K>
+  : ProcedureOf<S, M> extends { readonly params: readonly string[] }
+    ? Readonly<Record<string, unknown>>
+  : ProcedureOf<S, M> extends { readonly args: ArgsSchema } | Handler ? undefined
+  : Readonly<Record<string, unknown>>;
+
+/**
+ * How a call of one procedure is made: its arguments by name are those that the
+ * procedure takes, none of them, some that may be left out, or some that must be there.
+ */
+export type TypedOptions<S, M, Options> =
+  & Omit<Options, "kwargs">
+  & (undefined extends ProcedureKwargs<S, M> ? { readonly kwargs?: Record<string, never> }
+    : Partial<ProcedureKwargs<S, M>> extends ProcedureKwargs<S, M> ? {
+        readonly kwargs?: { readonly [N in keyof ProcedureKwargs<S, M>]: ProcedureKwargs<S, M>[N] };
+      }
+    : {
+      readonly kwargs: { readonly [N in keyof ProcedureKwargs<S, M>]: ProcedureKwargs<S, M>[N] };
+    });
 
 /** What a caller may pass: where the procedure reads a stream, any kind of stream. */
 export type Sent<A> = {
   [I in keyof A]: A[I] extends AsyncIterable<infer T> ? AsyncIterable<T> | ReadableStream<T> : A[I];
 };
+
+/** The kinds of error that a server type's procedures declare. */
+export type ErrorKind<S> = {
+  [M in ProcedureName<S>]: ProcedureOf<S, M> extends { readonly errors: infer E } ? keyof E & string
+    : never;
+}[ProcedureName<S>];
+
+/** What comes with an error of one kind. */
+export type ErrorData<S, K> = {
+  [M in ProcedureName<S>]: ProcedureOf<S, M> extends { readonly errors: infer E }
+    ? K extends keyof E ? Delivered<SchemaInput<E[K]>> : never
+    : never;
+}[ProcedureName<S>];
 
 /** What a procedure's caller receives. */
 export type ProcedureResult<S, M> = Delivered<Returned<S, M>>;
@@ -82,8 +132,10 @@ export interface RemoteStream<T, R = null>
 }
 
 /** The parameters of a typed call behind the name: arguments may be left out only if all are optional. */
-export type CallRest<Args, Options> = [] extends Args ? [args?: Readonly<Args>, options?: Options]
-  : [args: Readonly<Args>, options?: Options];
+export type CallRest<Args, Options> = Partial<Options> extends Options
+  ? [] extends Args ? [args?: Readonly<Args>, options?: Options]
+  : [args: Readonly<Args>, options?: Options]
+  : [args: Readonly<Args>, options: Options];
 
 /**
  * What a value has become on the other side: every kind of binary is a

@@ -9,7 +9,7 @@
 /**
  * The error codes that travel on the wire, as wslink numbers them
  * (wslink `protocol.py`, after JSON-RPC 2.0 section 5.1), and Hawser's own:
- * `invalidRequest`, `invalidArguments`, `tooManyCalls` and `streamRefused`.
+ * `invalidRequest`, `invalidArguments`, `tooManyCalls`, `streamRefused`, `forbidden` and `declared`.
  *
  * @example Tell an unknown method from other failures
  * ```ts
@@ -37,6 +37,10 @@ export const ErrorCode = {
   tooManyCalls: -32003,
   /** The result is a stream, and the caller didn't ask for one or can't read any. */
   streamRefused: -32004,
+  /** The caller may not make this call: the procedure's `authorize` says no. */
+  forbidden: -32005,
+  /** One of the errors that the procedure declares: `kind` says which. */
+  declared: -32006,
 } as const;
 
 /** What an {@linkcode RpcError} is on the wire: the `error` field of a reply. */
@@ -47,6 +51,18 @@ export interface RpcErrorObject {
   readonly message: string;
   /** More about it, of whatever shape the peer chose. */
   readonly data?: unknown;
+  /** Which of the procedure's declared errors it is; wslink's peers skip the field. */
+  readonly kind?: string;
+}
+
+/** What an {@linkcode RpcError} may have besides code, message and data. */
+export interface RpcErrorOptions extends ErrorOptions {
+  /**
+   * Which of the procedure's declared errors it is, as in `mesh/too-large`.
+   *
+   * @default {undefined}
+   */
+  readonly kind?: string;
 }
 
 /**
@@ -72,6 +88,8 @@ export class RpcError extends Error {
   readonly code: number;
   /** More about it, of whatever shape the peer chose; `undefined` when it sent none. */
   readonly data: unknown;
+  /** Which of the procedure's declared errors it is, as in `mesh/too-large`. */
+  readonly kind: string | undefined;
 
   /**
    * Makes the error.
@@ -79,17 +97,18 @@ export class RpcError extends Error {
    * @param code One of {@linkcode ErrorCode}, or a number of the application's own.
    * @param message What went wrong, in words that the caller may read.
    * @param data More about it; must be sendable.
-   * @param options The standard `cause`; it stays on this side.
+   * @param options The kind, and the standard `cause`, which stays on this side.
    */
   constructor(
     code: number,
     message: string,
     data?: unknown,
-    options?: ErrorOptions,
+    options?: RpcErrorOptions,
   ) {
     super(message, options);
     this.code = code;
     this.data = data;
+    this.kind = options?.kind;
   }
 
   /**
@@ -98,20 +117,50 @@ export class RpcError extends Error {
    * @param error The wire's form.
    * @returns The error.
    */
-  static fromWire({ code, message, data }: RpcErrorObject): RpcError {
-    return new RpcError(code, message, data);
+  static fromWire({ code, message, data, kind }: RpcErrorObject): RpcError {
+    return new RpcError(code, message, data, kind === undefined ? {} : { kind });
   }
 
   /**
    * The error as the `error` field of a reply.
    *
-   * @returns The wire's form; `data` is left out when there is none.
+   * @returns The wire's form; `data` and `kind` are left out when there are none.
    */
   toWire(): RpcErrorObject {
-    return this.data === undefined
-      ? { code: this.code, message: this.message }
-      : { code: this.code, message: this.message, data: this.data };
+    const { code, message, data, kind } = this;
+    return {
+      code,
+      message,
+      ...(data === undefined ? {} : { data }),
+      ...(kind === undefined ? {} : { kind }),
+    };
   }
+}
+
+/**
+ * Tells whether an error is a peer's answer, and one of a certain kind.
+ * `session.isError()` knows the type of its data as well.
+ *
+ * @param error What was caught.
+ * @param kind The kind, as the procedure declares it.
+ * @returns Whether it is.
+ *
+ * @example
+ * ```ts
+ * import { ErrorCode, isRpcError, RpcError } from "@hawser/hawser/protocol";
+ *
+ * const error = new RpcError(ErrorCode.declared, "Too large", { cells: 9 }, {
+ *   kind: "mesh/too-large",
+ * });
+ * console.assert(isRpcError(error, "mesh/too-large"));
+ * console.assert(!isRpcError(error, "mesh/empty"));
+ * ```
+ */
+export function isRpcError<K extends string>(
+  error: unknown,
+  kind: K,
+): error is RpcError & { readonly kind: K } {
+  return error instanceof RpcError && error.kind === kind;
 }
 
 /** What a {@linkcode ProtocolError} complains of; each has one close code. */

@@ -273,8 +273,13 @@ export function parseError(error: unknown): RpcErrorObject {
     isMap(error) && typeof error.code === "number" &&
     typeof error.message === "string"
   ) {
-    const { code, message, data } = error;
-    return data === undefined ? { code, message } : { code, message, data };
+    const { code, message, data, kind } = error;
+    return {
+      code,
+      message,
+      ...(data === undefined ? {} : { data }),
+      ...(typeof kind === "string" ? { kind } : {}),
+    };
   }
   // No known peer sends this; the caller still has to learn that the call failed.
   return {

@@ -36,11 +36,13 @@ export {
   type CloseInfo,
   ConnectionClosedError,
   ErrorCode,
+  isRpcError,
   ProtocolError,
   type ProtocolErrorCode,
   QueueFullError,
   RpcError,
   type RpcErrorObject,
+  type RpcErrorOptions,
   SerializeError,
   TimeoutError,
 } from "./errors.ts";

@@ -4,17 +4,46 @@
  *
  * @module
  */
-export type { Handler, ProcedureLike, Procedures, RemoteStream } from "../protocol/api.ts";
+export type {
+  CallName,
+  CallRest,
+  Delivered,
+  Handler,
+  ProcedureArgs,
+  ProcedureKwargs,
+  ProcedureLike,
+  ProcedureName,
+  ProcedureOf,
+  ProcedureResult,
+  Procedures,
+  RemoteStream,
+  TypedOptions,
+} from "../protocol/api.ts";
+export type {
+  ArgsInput,
+  ArgsOutput,
+  ArgsSchema,
+  Issue,
+  JsonSchemaOptions,
+  JsonSchemaSource,
+  Schema,
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+} from "../protocol/schema.ts";
 export {
   type CloseInfo,
   DEFAULT_LIMITS,
   ErrorCode,
   type Feature,
+  isRpcError,
   type Limits,
   ProtocolError,
   type ProtocolErrorCode,
   RpcError,
   type RpcErrorObject,
+  type RpcErrorOptions,
   SerializeError,
   type Wire,
 } from "../protocol/mod.ts";
@@ -29,14 +58,25 @@ export type {
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
+export { type Caller, caller } from "./caller.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { CallOptions } from "../session/outgoing.ts";
 export type {
   CallContext,
+  CheckedCall,
+  DeclaredError,
+  Defined,
   DefineProcedure,
   ProcedureDefinition,
   ProcedureOptions,
+  Returns,
 } from "../session/procedure.ts";
-export { type CloseOptions, Server, type ServerOptions, type Upgrade } from "./server.ts";
+export {
+  type ClientAnswer,
+  type CloseOptions,
+  Server,
+  type ServerOptions,
+  type Upgrade,
+} from "./server.ts";
 export type { Connection } from "./connection.ts";

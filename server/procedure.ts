@@ -5,8 +5,8 @@
  */
 import {
   type CallContext,
-  define,
   type DefineProcedure,
+  definer,
   type ProcedureDefinition,
 } from "../session/procedure.ts";
 import type { Client, Publisher } from "./client.ts";
@@ -60,4 +60,4 @@ export type Procedure<Args extends unknown[] = never[], Result = unknown> = Proc
  * console.assert(typeof rows.handler === "function");
  * ```
  */
-export const procedure: DefineProcedure<Call> = define;
+export const procedure: DefineProcedure<Call> = definer();

@@ -19,6 +19,7 @@ import { defer, type Deferred } from "../protocol/deferred.ts";
 import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
+import type { CallOptions } from "../session/outgoing.ts";
 import { Registry } from "../session/registry.ts";
 import type {
   Client,
@@ -70,6 +71,13 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    */
   readonly exposeErrors?: boolean;
   /**
+   * Whether what procedures return is held to their `result` schemas. For
+   * development: what doesn't fit goes to `onError`, and the caller gets -32001.
+   *
+   * @default {false}
+   */
+  readonly checkResults?: boolean;
+  /**
    * Whether clients may stop the server with `application.exit` and
    * `application.exit.later`, as wslink's clients do when they leave.
    *
@@ -95,6 +103,12 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    */
   readonly onError?: (error: unknown, context: ErrorContext) => void;
 }
+
+/** How one client answered {@linkcode Server.callAll}. */
+export type ClientAnswer<T> = PromiseSettledResult<T> & {
+  /** The client. */
+  readonly client: Client;
+};
 
 /** How a server ends. */
 export interface CloseOptions {
@@ -143,7 +157,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
   readonly #connections = new Set<Connection>();
-  readonly #registry = new Registry<IncomingCall>();
+  readonly #registry: Registry<IncomingCall>;
   readonly #topics: Topics;
   readonly #accept: (socket: Socket, request?: Request) => Connection;
   readonly #upgrade: Upgrade;
@@ -166,6 +180,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       procedures,
       heartbeat = 30_000,
       exposeErrors = false,
+      checkResults = false,
       allowExit = false,
       extensions = true,
       onConnect,
@@ -185,6 +200,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       values: Math.min(limits.values, 256),
     };
     this.procedures = procedures;
+    this.#registry = new Registry(checkResults);
     this.heartbeat = heartbeat;
     this.limits = limits;
     this.closed = this.#closed.promise;
@@ -315,6 +331,35 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    */
   topicStats(): ReadonlyMap<string, TopicStats> {
     return this.#topics.stats();
+  }
+
+  /**
+   * Calls a procedure of every client's, and waits for all answers.
+   *
+   * @param method Its name.
+   * @param args Its positional arguments.
+   * @param options How each call is made: `timeout` is the deadline for all.
+   * @returns One answer for each client; it never rejects. Clients that take no
+   * calls, as wslink's, answer with an error at once.
+   */
+  callAll<T = unknown>(
+    method: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<ClientAnswer<T>[]> {
+    return Promise.all(
+      Array.from(this.clients.values(), async (client): Promise<ClientAnswer<T>> => {
+        try {
+          return {
+            client,
+            status: "fulfilled",
+            value: await client.call<T>(method, args, options),
+          };
+        } catch (reason) {
+          return { client, status: "rejected", reason };
+        }
+      }),
+    );
   }
 
   /**

@@ -107,6 +107,11 @@ export class IncomingCall implements CallContext {
     const { id, meta } = this.request;
     if (!this.abandoned && meta?.progress) this.#notify(PROGRESS_METHOD, [id, value]);
   }
+
+  /** Makes an error that the procedure declares. */
+  error(kind: string, data?: unknown, message = kind): RpcError {
+    return new RpcError(ErrorCode.declared, message, data, { kind });
+  }
 }
 
 /** The calls that one session's peer has made and that are not answered yet. */
@@ -223,8 +228,9 @@ export class Incoming<C extends IncomingCall> {
     } catch (cause) {
       // An application's own data may be unsendable: the code and message still arrive.
       this.#host.report(cause, method);
-      const { code, message } = error;
-      this.#host.send({ type: "error", id, error: { code, message } });
+      const { code, message, kind } = error;
+      const rest = new RpcError(code, message, undefined, kind === undefined ? {} : { kind });
+      this.#host.send({ type: "error", id, error: rest.toWire() });
     }
   }
 

@@ -4,6 +4,15 @@
  *
  * @module
  */
+import type { Handler } from "../protocol/api.ts";
+import type { RpcError } from "../protocol/errors.ts";
+import type {
+  ArgsOutput,
+  ArgsSchema,
+  Schema,
+  SchemaInput,
+  SchemaOutput,
+} from "../protocol/schema.ts";
 
 /** One call, as its procedure sees it on either side. */
 export interface CallContext {
@@ -25,10 +34,19 @@ export interface CallContext {
    * @param value Whatever the caller understands, as in `{ done: 3, of: 10 }`.
    */
   progress(value: unknown): void;
+  /**
+   * Makes an error that the procedure declares, to be thrown.
+   *
+   * @param kind Its kind, one of the procedure's `errors`.
+   * @param data What the caller learns besides.
+   * @param message What went wrong in words; the kind by default.
+   * @returns The error: -32006 on the wire, with the kind.
+   */
+  error(kind: string, data?: unknown, message?: string): RpcError;
 }
 
 /** What a procedure may say about itself. */
-export interface ProcedureOptions {
+export interface ProcedureOptions<Context = never> {
   /** What it does, in a sentence. */
   readonly description?: string;
   /**
@@ -40,7 +58,70 @@ export interface ProcedureOptions {
    * @default {undefined}
    */
   readonly params?: readonly string[];
+  /**
+   * What it takes by position: a list of schemas, one for each, or one schema of
+   * the list. Arguments are checked before the handler runs, and what doesn't
+   * fit is answered with -32602 and the issues. With it, arguments by name are
+   * taken only where `params` or `kwargs` says so.
+   *
+   * @default {undefined}
+   */
+  readonly args?: ArgsSchema;
+  /**
+   * What it takes by name, as one schema of a map; checked likewise.
+   *
+   * @default {undefined}
+   */
+  readonly kwargs?: Schema;
+  /**
+   * What it returns, as its callers get it: for types and for `describe`. Values
+   * are held to it only with the server's `checkResults`, and never changed. Of
+   * a stream it is what comes behind the last item.
+   *
+   * @default {undefined}
+   */
+  readonly result?: Schema;
+  /**
+   * The kinds of error that it throws on purpose, each with the schema of its
+   * data; thrown with `call.error(kind, data)`.
+   *
+   * @default {undefined}
+   */
+  readonly errors?: Readonly<Record<string, Schema>>;
+  /**
+   * Whether a call may go on; asked before its arguments are looked at. `false`
+   * is answered with -32005.
+   *
+   * @default {undefined}
+   */
+  readonly authorize?: (call: Context) => boolean | Promise<boolean>;
 }
+
+/** What a procedure with schemas returns: what its `result` says, at once, later, or behind a stream. */
+export type Returns<O> = O extends { readonly result: infer R extends Schema } ?
+    | SchemaInput<R>
+    | PromiseLike<SchemaInput<R>>
+    | AsyncIterator<unknown, SchemaInput<R>, never>
+  : unknown;
+
+/** A call as the handler of a procedure with schemas sees it. */
+export type CheckedCall<Context, O> = O extends
+  { readonly kwargs: Schema } | { readonly errors: Readonly<Record<string, Schema>> } ?
+    & Omit<Context, "kwargs" | "error">
+    & {
+      readonly kwargs: O extends { readonly kwargs: infer K extends Schema } ? SchemaOutput<K>
+        : Readonly<Record<string, unknown>>;
+      readonly error: O extends { readonly errors: infer E } ? DeclaredError<E>
+        : CallContext["error"];
+    }
+  : Context;
+
+/** What makes the errors that a procedure declares, with their data's types. */
+export type DeclaredError<E> = <K extends keyof E & string>(
+  kind: K,
+  data: SchemaInput<E[K]>,
+  message?: string,
+) => RpcError;
 
 /** A procedure that gets its call first; made by `procedure()`. */
 export interface ProcedureDefinition<Context, Args extends unknown[] = never[], Result = unknown>
@@ -48,6 +129,11 @@ export interface ProcedureDefinition<Context, Args extends unknown[] = never[], 
   /** What runs. */
   readonly handler: (call: Context, ...args: Args) => Result;
 }
+
+/** A procedure with the very options that it was defined with, whose types its callers see. */
+export type Defined<Context, Args extends unknown[], Result, O> =
+  & Pick<ProcedureDefinition<Context, Args, Result>, "handler">
+  & O;
 
 /** What `procedure()` is, for calls of one kind. */
 export interface DefineProcedure<Context> {
@@ -68,18 +154,61 @@ export interface DefineProcedure<Context> {
    * @param handler Gets the call and then the positional arguments.
    * @returns The procedure.
    */
-  <Args extends unknown[], Result>(
-    options: ProcedureOptions,
-    handler: (call: Context, ...args: Args) => Result,
-  ): ProcedureDefinition<Context, Args, Result>;
+  <
+    const O extends ProcedureOptions<Context> & { readonly args?: undefined },
+    Args extends unknown[],
+    Result extends Returns<O>,
+  >(
+    options: O,
+    handler: (call: CheckedCall<Context, O>, ...args: Args) => Result,
+  ): Defined<CheckedCall<Context, O>, Args, Result, O>;
+  /**
+   * Defines a procedure whose positional arguments are checked, and so typed, by schemas.
+   *
+   * @param options What it takes and returns.
+   * @param handler Gets the call and then the checked arguments.
+   * @returns The procedure.
+   */
+  <
+    const O extends ProcedureOptions<Context> & { readonly args: ArgsSchema },
+    Result extends Returns<O>,
+  >(
+    options: O,
+    handler: (call: CheckedCall<Context, O>, ...args: ArgsOutput<O["args"]>) => Result,
+  ): Defined<CheckedCall<Context, O>, ArgsOutput<O["args"]>, Result, O>;
 }
 
-/** Defines a procedure for calls of any kind; the facades give it a type for theirs. */
-export function define<Context, Args extends unknown[], Result>(
-  first: ProcedureOptions | ((call: Context, ...args: Args) => Result),
-  second?: (call: Context, ...args: Args) => Result,
-): ProcedureDefinition<Context, Args, Result> {
-  if (typeof first === "function") return { handler: first };
-  if (typeof second !== "function") throw new TypeError("A procedure needs a handler function");
-  return { ...first, handler: second };
+/**
+ * Makes the `procedure()` of one side.
+ *
+ * @returns The function, for calls of the side's kind.
+ */
+export function definer<Context>(): DefineProcedure<Context> {
+  function define<Args extends unknown[], Result>(
+    handler: (call: Context, ...args: Args) => Result,
+  ): ProcedureDefinition<Context, Args, Result>;
+  function define<
+    const O extends ProcedureOptions<Context> & { readonly args?: undefined },
+    Args extends unknown[],
+    Result extends Returns<O>,
+  >(
+    options: O,
+    handler: (call: CheckedCall<Context, O>, ...args: Args) => Result,
+  ): Defined<CheckedCall<Context, O>, Args, Result, O>;
+  function define<
+    const O extends ProcedureOptions<Context> & { readonly args: ArgsSchema },
+    Result extends Returns<O>,
+  >(
+    options: O,
+    handler: (call: CheckedCall<Context, O>, ...args: ArgsOutput<O["args"]>) => Result,
+  ): Defined<CheckedCall<Context, O>, ArgsOutput<O["args"]>, Result, O>;
+  function define(
+    first: ProcedureOptions<Context> | Handler,
+    second?: Handler,
+  ): { readonly handler: Handler } {
+    if (typeof first === "function") return { handler: first };
+    if (typeof second !== "function") throw new TypeError("A procedure needs a handler function");
+    return { ...first, handler: second };
+  }
+  return define;
 }

@@ -6,6 +6,9 @@
 import type { Handler, ProcedureLike } from "../protocol/api.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import { checkProcedureName, type RequestMessage } from "../protocol/messages.ts";
+import type { Schema } from "../protocol/schema.ts";
+import { type Arguments, parse, parseArguments } from "./schema.ts";
+import { isStream } from "./streams.ts";
 
 /** What the registry keeps of a procedure. */
 export type Invoke<C> = (request: RequestMessage, call: C) => unknown;
@@ -19,6 +22,16 @@ export interface Bindable {
 /** One side's procedures. */
 export class Registry<C extends Bindable> {
   readonly #procedures = new Map<string, Invoke<C>>();
+  readonly #checkResults: boolean;
+
+  /**
+   * Starts without procedures.
+   *
+   * @param checkResults Whether what procedures return is held to their schemas.
+   */
+  constructor(checkResults = false) {
+    this.#checkResults = checkResults;
+  }
 
   /**
    * Adds a procedure.
@@ -38,18 +51,42 @@ export class Registry<C extends Bindable> {
         return Reflect.apply(definition, undefined, request.args);
       });
     } else if (typeof definition?.handler === "function") {
-      const { handler } = definition;
-      const { params } = definition;
-      this.#procedures.set(name, (request, call) => {
-        const { args, kwargs } = bind(params, request);
-        call.kwargs = kwargs;
-        return Reflect.apply(handler, undefined, [call, ...args]);
-      });
+      this.#procedures.set(name, this.#invoke(name, definition));
     } else {
       throw new TypeError(
         `The procedure "${name}" must be a function or made by procedure(): received ${typeof definition}`,
       );
     }
+  }
+
+  #invoke(name: string, definition: ProcedureLike): Invoke<C> {
+    const { handler, params, args, kwargs, result, authorize } = definition;
+    const run = (call: C, given: Arguments): unknown => {
+      call.kwargs = given.kwargs;
+      return Reflect.apply(handler, undefined, [call, ...given.args]);
+    };
+    const invoke: Invoke<C> = args === undefined && kwargs === undefined
+      ? (request, call) => run(call, bind(params, request))
+      : (request, call) => {
+        const bound = bind(params, request);
+        if (kwargs === undefined) rejectKwargs(bound.kwargs);
+        const parsed = parseArguments({ args, kwargs }, bound);
+        return parsed instanceof Promise
+          ? parsed.then((given) => run(call, given))
+          : run(call, parsed);
+      };
+    const checked = this.#checkResults && result !== undefined
+      ? (request: RequestMessage, call: C) => checkResult(name, result, invoke(request, call))
+      : invoke;
+    if (authorize === undefined) return checked;
+    return (request, call) => {
+      const allowed: unknown = Reflect.apply(authorize, undefined, [call]);
+      const next = (allowed: unknown) => {
+        if (allowed === true) return checked(request, call);
+        throw new RpcError(ErrorCode.forbidden, "Not allowed", name);
+      };
+      return allowed instanceof Promise ? allowed.then(next) : next(allowed);
+    };
   }
 
   /**
@@ -60,6 +97,22 @@ export class Registry<C extends Bindable> {
    */
   get(name: string): Invoke<C> | undefined {
     return this.#procedures.get(name);
+  }
+}
+
+/** Holds a result to its schema: what doesn't fit is the server's own mistake, and no caller's. */
+function checkResult(name: string, schema: Schema, result: unknown): unknown {
+  if (isStream(result)) return result;
+  if (result instanceof Promise) return result.then((value) => checkResult(name, schema, value));
+  const complain = (error: unknown) => {
+    const what = error instanceof RpcError ? JSON.stringify(error.data) : String(error);
+    throw new TypeError(`${name} returned what its result's schema refuses: ${what}`);
+  };
+  try {
+    const parsed = parse(schema, result, ["result"]);
+    return parsed instanceof Promise ? parsed.then(() => result, complain) : result;
+  } catch (error) {
+    return complain(error);
   }
 }
 
