@@ -63,6 +63,7 @@ export type {
   SchemaOutput,
   SchemaResult,
 } from "./protocol/schema.ts";
+export type { AnyMiddleware, Middleware, Next, WithState } from "./session/middleware.ts";
 export type {
   CallContext,
   CheckedCall,
@@ -91,6 +92,7 @@ export type {
   RemoteStream,
   Returned,
   Sent,
+  Settled,
   StreamItem,
   StreamName,
   StreamResult,

@@ -21,6 +21,7 @@
  * @module
  */
 export {
+  type AnyMiddleware,
   type ArgsInput,
   type ArgsOutput,
   type ArgsSchema,
@@ -51,7 +52,9 @@ export {
   type JsonSchemaOptions,
   type JsonSchemaSource,
   type Limits,
+  type Middleware,
   type NamespaceOptions,
+  type Next,
   type NextWord,
   procedure,
   type ProcedureArgs,
@@ -81,6 +84,7 @@ export {
   type Sent,
   SerializeError,
   type Session,
+  type Settled,
   type SocketLike,
   type Status,
   type StreamItem,
@@ -95,4 +99,5 @@ export {
   TimeoutError,
   type TypedOptions,
   type Wire,
+  type WithState,
 } from "./client.ts";

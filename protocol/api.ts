@@ -27,6 +27,8 @@ export interface ProcedureLike {
   readonly description?: string;
   /** Whether a call may go on; asked before its arguments are looked at. */
   readonly authorize?: (call: never) => boolean | Promise<boolean>;
+  /** What runs around it, from the outside in. */
+  readonly middleware?: readonly ((call: never, next: never) => unknown)[];
 }
 
 /** A server's procedures by name. */
@@ -44,9 +46,12 @@ export type ProcedureOf<S, M> = S extends { readonly procedures: infer P }
 
 /** What a procedure returns, before it travels. */
 export type Returned<S, M> = ProcedureOf<S, M> extends
-  { readonly handler: (call: never, ...args: never[]) => infer R } ? Awaited<R>
-  : ProcedureOf<S, M> extends (...args: never[]) => infer R ? Awaited<R>
+  { readonly handler: (call: never, ...args: never[]) => infer R } ? Settled<R>
+  : ProcedureOf<S, M> extends (...args: never[]) => infer R ? Settled<R>
   : never;
+
+/** What a promise has become, but a stream of another session's, which can be awaited too, itself. */
+export type Settled<R> = R extends AsyncIterable<unknown> ? R : Awaited<R>;
 
 /** The arguments that a procedure takes from its caller. */
 export type ProcedureArgs<S, M> = ProcedureOf<S, M> extends

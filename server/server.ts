@@ -20,6 +20,7 @@ import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { Middleware } from "../session/middleware.ts";
 import { Registry } from "../session/registry.ts";
 import type {
   Client,
@@ -31,6 +32,7 @@ import type {
 } from "./client.ts";
 import { Connection } from "./connection.ts";
 import type { ServerSession } from "./session.ts";
+import type { Call } from "./procedure.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
@@ -331,6 +333,35 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    */
   topicStats(): ReadonlyMap<string, TopicStats> {
     return this.#topics.stats();
+  }
+
+  /**
+   * Has something run around every call, before the procedure's own middleware,
+   * `authorize`, and the check of its arguments. Where nothing is used, nothing
+   * is in the way of a call.
+   *
+   * @param middleware Runs inside of what was used before.
+   * @returns The server.
+   *
+   * @example Log every call
+   * ```ts
+   * import { createServer } from "@hawser/hawser/server";
+   *
+   * const server = createServer({ procedures: { "echo": (value: string) => value } });
+   * server.use(async (call, next) => {
+   *   const start = performance.now();
+   *   try {
+   *     return await next();
+   *   } finally {
+   *     console.log(call.client.id, call.method, performance.now() - start);
+   *   }
+   * });
+   * await server.close();
+   * ```
+   */
+  use(middleware: Middleware<Call>): this {
+    this.#registry.use(middleware);
+    return this;
   }
 
   /**

@@ -51,6 +51,7 @@ export class IncomingCall implements CallContext {
   #controller: AbortController | undefined;
   #reason: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #state: Record<string, unknown> | undefined;
 
   /**
    * @param request The request.
@@ -65,6 +66,11 @@ export class IncomingCall implements CallContext {
   /** The procedure's name. */
   get method(): string {
     return this.request.method;
+  }
+
+  /** What middleware has found out. */
+  get state(): Record<string, unknown> {
+    return this.#state ??= {};
   }
 
   /** The W3C `traceparent` of the caller's span. */

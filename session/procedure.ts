@@ -6,6 +6,7 @@
  */
 import type { Handler } from "../protocol/api.ts";
 import type { RpcError } from "../protocol/errors.ts";
+import type { AnyMiddleware, Middleware, WithState } from "./middleware.ts";
 import type {
   ArgsOutput,
   ArgsSchema,
@@ -25,6 +26,8 @@ export interface CallContext {
    * stopped waiting, or the connection ended.
    */
   readonly signal: AbortSignal;
+  /** What middleware has found out about the call; its own for each call. */
+  readonly state: Readonly<Record<string, unknown>>;
   /** The W3C `traceparent` of the caller's span, if the caller sent one. */
   readonly traceparent: string | undefined;
   /**
@@ -176,14 +179,29 @@ export interface DefineProcedure<Context> {
     options: O,
     handler: (call: CheckedCall<Context, O>, ...args: ArgsOutput<O["args"]>) => Result,
   ): Defined<CheckedCall<Context, O>, ArgsOutput<O["args"]>, Result, O>;
+  /**
+   * Makes a `procedure()` whose procedures have something run around them,
+   * before `authorize` is asked and the arguments are looked at.
+   *
+   * @typeParam Added What the middleware enters in `call.state`.
+   * @param middleware Runs inside of what is there already.
+   * @returns The function; `use()` it once more for more.
+   */
+  use<Added extends object = Record<never, never>>(
+    middleware: Middleware<Context, Added>,
+  ): DefineProcedure<WithState<Context, Added>>;
 }
 
 /**
  * Makes the `procedure()` of one side.
  *
+ * @param middleware What runs around its procedures.
  * @returns The function, for calls of the side's kind.
  */
-export function definer<Context>(): DefineProcedure<Context> {
+export function definer<Context>(
+  middleware: readonly AnyMiddleware[] = [],
+): DefineProcedure<Context> {
+  const extra = middleware.length === 0 ? {} : { middleware };
   function define<Args extends unknown[], Result>(
     handler: (call: Context, ...args: Args) => Result,
   ): ProcedureDefinition<Context, Args, Result>;
@@ -206,9 +224,11 @@ export function definer<Context>(): DefineProcedure<Context> {
     first: ProcedureOptions<Context> | Handler,
     second?: Handler,
   ): { readonly handler: Handler } {
-    if (typeof first === "function") return { handler: first };
+    if (typeof first === "function") return { ...extra, handler: first };
     if (typeof second !== "function") throw new TypeError("A procedure needs a handler function");
-    return { ...first, handler: second };
+    return { ...first, ...extra, handler: second };
   }
+  define.use = <Added extends object>(outer: Middleware<Context, Added>) =>
+    definer<WithState<Context, Added>>([...middleware, outer]);
   return define;
 }

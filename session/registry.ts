@@ -7,14 +7,12 @@ import type { Handler, ProcedureLike } from "../protocol/api.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import { checkProcedureName, type RequestMessage } from "../protocol/messages.ts";
 import type { Schema } from "../protocol/schema.ts";
+import { type AnyMiddleware, around, type Invoke, type Stateful } from "./middleware.ts";
 import { type Arguments, parse, parseArguments } from "./schema.ts";
 import { isStream } from "./streams.ts";
 
-/** What the registry keeps of a procedure. */
-export type Invoke<C> = (request: RequestMessage, call: C) => unknown;
-
 /** What a procedure gets, as far as arguments have to be entered in it. */
-export interface Bindable {
+export interface Bindable extends Stateful {
   /** The arguments by name that have no place of their own. */
   kwargs: Readonly<Record<string, unknown>>;
 }
@@ -22,6 +20,9 @@ export interface Bindable {
 /** One side's procedures. */
 export class Registry<C extends Bindable> {
   readonly #procedures = new Map<string, Invoke<C>>();
+  /** The same without the middleware around all of them. */
+  readonly #bare = new Map<string, Invoke<C>>();
+  readonly #middleware: AnyMiddleware[] = [];
   readonly #checkResults: boolean;
 
   /**
@@ -45,21 +46,46 @@ export class Registry<C extends Bindable> {
     if (this.#procedures.has(name)) {
       throw new TypeError(`A procedure named "${name}" is registered already`);
     }
+    this.#bare.set(name, this.#invoke(name, definition));
+    this.#enter(name);
+  }
+
+  /**
+   * Puts middleware around all procedures, those that are registered later included.
+   *
+   * @param middleware Runs inside of what is there already.
+   */
+  use(middleware: AnyMiddleware): void {
+    this.#middleware.push(middleware);
+    for (const name of this.#bare.keys()) this.#enter(name);
+  }
+
+  #enter(name: string): void {
+    const invoke = this.#bare.get(name);
+    if (invoke === undefined) return;
+    const { length } = this.#middleware;
+    // Where there is no middleware, nothing stands between a request and its procedure.
+    this.#procedures.set(name, length === 0 ? invoke : around(this.#middleware, invoke));
+  }
+
+  #invoke(name: string, definition: Handler | ProcedureLike): Invoke<C> {
     if (typeof definition === "function") {
-      this.#procedures.set(name, (request) => {
+      return (request) => {
         rejectKwargs(request.kwargs);
         return Reflect.apply(definition, undefined, request.args);
-      });
-    } else if (typeof definition?.handler === "function") {
-      this.#procedures.set(name, this.#invoke(name, definition));
-    } else {
+      };
+    }
+    if (typeof definition?.handler !== "function") {
       throw new TypeError(
         `The procedure "${name}" must be a function or made by procedure(): received ${typeof definition}`,
       );
     }
+    const { middleware = [] } = definition;
+    const invoke = this.#checked(name, definition);
+    return middleware.length === 0 ? invoke : around(middleware, invoke);
   }
 
-  #invoke(name: string, definition: ProcedureLike): Invoke<C> {
+  #checked(name: string, definition: ProcedureLike): Invoke<C> {
     const { handler, params, args, kwargs, result, authorize } = definition;
     const run = (call: C, given: Arguments): unknown => {
       call.kwargs = given.kwargs;
