@@ -12,7 +12,7 @@ import {
   TimeoutError,
 } from "../../protocol/mod.ts";
 
-Deno.test("ErrorCode has wslink's numbers and Hawser's own four", () => {
+Deno.test("ErrorCode has wslink's numbers and Hawser's own", () => {
   assertEquals({ ...ErrorCode }, {
     invalidRequest: -32600,
     methodNotFound: -32601,
@@ -21,6 +21,8 @@ Deno.test("ErrorCode has wslink's numbers and Hawser's own four", () => {
     exception: -32001,
     unserializable: -32002,
     streamRefused: -32004,
+    forbidden: -32005,
+    declared: -32006,
     tooManyCalls: -32003,
   });
 });
