@@ -144,11 +144,16 @@ export type CallRest<Args, Options> = Partial<Options> extends Options
 
 /**
  * What a value has become on the other side: every kind of binary is a
- * `Uint8Array`, nothing is `null`, and a `Date` is a string on the 1.x wire.
+ * `Uint8Array`, nothing is `null` (in a map it is left out), and a `Date` is a
+ * string on the 1.x wire.
  */
 export type Delivered<T> = unknown extends T ? T
   : T extends ArrayBufferView | ArrayBuffer ? Uint8Array<ArrayBuffer>
   : T extends void ? null
   : T extends Date ? Date | string
-  : T extends object ? { [K in keyof T]: Delivered<T[K]> }
+  : T extends readonly unknown[] ? { [K in keyof T]: Delivered<T[K]> }
+  : T extends object ? {
+      [K in keyof T]: undefined extends T[K] ? Delivered<Exclude<T[K], undefined>> | undefined
+        : Delivered<T[K]>;
+    }
   : T;
