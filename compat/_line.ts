@@ -5,7 +5,8 @@
  */
 import { connect, type SocketLike } from "../client/connection.ts";
 import type { Session } from "../client/session.ts";
-import { RpcError, type Wire } from "../protocol/mod.ts";
+import { RpcError } from "../protocol/errors.ts";
+import type { Wire } from "../protocol/codec.ts";
 
 /** What a line is made of. */
 export interface LineOptions {

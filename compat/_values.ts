@@ -1,6 +1,6 @@
 /** Values on their way out and in, as wslink's clients treat them. */
 
-import type { Wire } from "../protocol/mod.ts";
+import type { Wire } from "../protocol/codec.ts";
 
 /** What a 1.x client gives instead of binary, and a message then refers to. */
 const ATTACHMENT_KEY = /^wslink_bin\d+$/;

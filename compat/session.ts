@@ -5,7 +5,8 @@
  */
 import type { Session } from "../client/session.ts";
 import { defer } from "../protocol/deferred.ts";
-import { RpcError, type RpcErrorObject, type Wire } from "../protocol/mod.ts";
+import { RpcError, type RpcErrorObject } from "../protocol/errors.ts";
+import type { Wire } from "../protocol/codec.ts";
 import type { Line } from "./_line.ts";
 import { Attachments, delivered, readBlobs } from "./_values.ts";
 

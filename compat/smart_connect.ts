@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Wire } from "../protocol/mod.ts";
+import type { Wire } from "../protocol/codec.ts";
 import { CompositeClosureHelper, isFunction, isNamed } from "./closures.ts";
 import { Events, type EventSubscription } from "./events.ts";
 import { type LaunchConfig, type LauncherResponse, ProcessLauncher } from "./process_launcher.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Wire } from "../protocol/mod.ts";
+import type { Wire } from "../protocol/codec.ts";
 import { CompositeClosureHelper, type Extend, isFunction, isNamed } from "./closures.ts";
 import { Events, type EventSubscription } from "./events.ts";
 import { Line } from "./_line.ts";
