@@ -3,20 +3,7 @@ import type { RemoteStream } from "../protocol/api.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { Message } from "../protocol/messages.ts";
 import { type CallOptions, Outgoing, type OutgoingHost } from "../session/outgoing.ts";
-
-/** What a session needs to call, and to hear of answers. */
-export interface Caller {
-  call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
-  stream(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-  ): RemoteStream<unknown, unknown>;
-  /** Takes any message but a publication. */
-  receive(message: Message): void;
-  /** The connection has gone: everything under way ends. */
-  end(close: CloseInfo): void;
-}
+import type { Caller } from "./_link.ts";
 
 /** Calls as wslink makes them: nothing but requests and their answers. */
 export class PlainCaller implements Caller {
@@ -41,6 +28,18 @@ export class PlainCaller implements Caller {
 
   end(close: CloseInfo): void {
     this.#outgoing.end(close);
+  }
+
+  suspend(): number {
+    return 0;
+  }
+
+  get ticket(): undefined {
+    return undefined;
+  }
+
+  resume(): boolean {
+    return false;
   }
 }
 

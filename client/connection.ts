@@ -9,6 +9,7 @@ import type { Procedures } from "../protocol/api.ts";
 import {
   type Decoder,
   type Encoder,
+  type Frame,
   type Limits,
   resolveLimits,
   type Wire,
@@ -21,7 +22,13 @@ import {
   RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
-import { announce, type Feature, FEATURES, readAgreement } from "../protocol/features.ts";
+import {
+  announce,
+  type Feature,
+  FEATURES,
+  readAgreement,
+  readTicket,
+} from "../protocol/features.ts";
 import {
   HELLO_ID,
   HELLO_METHOD,
@@ -33,7 +40,8 @@ import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
 import { defer } from "../protocol/deferred.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
 import { findWebSocket } from "./_websocket.ts";
-import { ClientSession, type Link, type Session } from "./session.ts";
+import type { Link } from "./_link.ts";
+import { ClientSession, type Session } from "./session.ts";
 
 /** When and how often a broken connection is made again. */
 export interface ReconnectOptions {
@@ -203,6 +211,7 @@ export async function connect<S = unknown>(
   const session = new ClientSession<S>({
     callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
     callsInFlight: resolveLimits(options.limits).callsInFlight,
+    resumeBytes: resolveLimits(options.limits).resumeBytes,
     procedures: options.procedures ?? {},
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
@@ -214,7 +223,7 @@ export async function connect<S = unknown>(
 /** What a connection needs of the session that it works for. */
 type Owner = Pick<
   ClientSession,
-  "attach" | "detach" | "setStatus" | "end" | "status"
+  "attach" | "detach" | "setStatus" | "ticket" | "end" | "status"
 >;
 
 class Connection {
@@ -251,7 +260,7 @@ class Connection {
     const abort = () => this.#closing.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
     try {
-      session.attach(await this.#open());
+      session.attach(await this.#open(session));
     } catch (error) {
       session.end(toError(error));
       throw error;
@@ -303,7 +312,7 @@ class Connection {
       if (signal.aborted) return;
       session.setStatus({ state: "connecting", attempt });
       try {
-        return session.attach(await this.#open());
+        return session.attach(await this.#open(session));
       } catch (failure) {
         error = toError(failure);
         if (signal.aborted) return;
@@ -315,25 +324,28 @@ class Connection {
   }
 
   /** Opens a socket and says hello, on one wire or on both in turn. */
-  async #open(): Promise<Link> {
+  async #open(session: Owner): Promise<Link> {
     const { wire = "auto" } = this.#options;
-    if (wire !== "auto") return await this.#hello(wire);
+    if (wire !== "auto") return await this.#hello(session, wire);
     const first = this.#learnt ?? "msgpack";
     try {
-      return await this.#hello(first);
+      return await this.#hello(session, first);
     } catch (error) {
       if (!isOtherWire(error, first)) throw error;
-      return await this.#hello(first === "msgpack" ? "json" : "msgpack");
+      return await this.#hello(session, first === "msgpack" ? "json" : "msgpack");
     }
   }
 
-  async #hello(wire: Wire): Promise<Link> {
+  async #hello(session: Owner, wire: Wire): Promise<Link> {
     const {
       secret = "wslink-secret",
       WebSocket = await findWebSocket(),
       extensions = true,
     } = this.#options;
-    const features = extensions ? FEATURES : [];
+    // Who doesn't come back needs nothing kept.
+    const features = !extensions
+      ? []
+      : FEATURES.filter((feature) => feature !== "resume" || this.#reconnect);
     const { signal } = this.#closing;
     // Most never need the 1.x codec, so bundlers put it aside. It is there before
     // the socket is, since frames don't wait.
@@ -342,10 +354,10 @@ class Connection {
     const socket = new ClientSocket(new WebSocket(this.#url), codec, this.#limits);
     const answer = defer<Message>();
     /** What comes behind the answer, before the session is ready for it. */
-    const early: Message[] = [];
+    const early: [Message, number][] = [];
     socket.onMessage = (message) => {
       answer.resolve(message);
-      socket.onMessage = (message) => {
+      socket.onMessage = (...message) => {
         if (early.push(message) > EARLY_MESSAGES) {
           throw new ProtocolError("policy", `More than ${EARLY_MESSAGES} messages came too early`);
         }
@@ -372,13 +384,17 @@ class Connection {
           type: "request",
           id: HELLO_ID,
           method: HELLO_METHOD,
-          args: [features.length > 0 ? { secret, hawser: announce(features) } : { secret }],
+          args: [
+            features.length > 0
+              ? { secret, hawser: announce(features, session.ticket) }
+              : { secret },
+          ],
           kwargs: {},
         });
       };
       const welcome = socket.welcome(await answer.promise, features);
       // A page that talks to a wslink server never loads this.
-      const { extend } = welcome.features.size > 0 ? await import("./extended.ts") : {};
+      const { ExtendedCaller } = welcome.features.size > 0 ? await import("./extended.ts") : {};
       // close() may have come behind the answer, and knows of no socket yet.
       signal.throwIfAborted();
       this.#learnt = wire;
@@ -386,11 +402,14 @@ class Connection {
       return {
         ...welcome,
         wire,
-        extend,
+        Extended: ExtendedCaller,
         send: (message, order) => socket.send(message, order),
+        checkRoom: (message) => socket.checkRoom(message),
+        encode: (message) => socket.encode(message),
+        transmit: (frames, order) => socket.transmit(frames, order),
         open(receive) {
           socket.onMessage = receive;
-          for (const message of early) receive(message);
+          for (const message of early) receive(...message);
         },
       };
     } catch (error) {
@@ -428,12 +447,14 @@ class ClientSocket {
   /** What the server did wrong, if that ended it. */
   error: ProtocolError | undefined;
   onOpen: () => void = () => {};
-  onMessage: (message: Message) => void = () => {};
+  onMessage: (message: Message, size: number) => void = () => {};
   readonly #socket: SocketLike;
   readonly #limits: Limits;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
   readonly #queue: SendQueue;
+  /** What came since the last message that was put together, in bytes. */
+  #unread = 0;
 
   constructor(socket: SocketLike, { encoder, decoder }: Codec, limits: Limits) {
     this.#socket = socket;
@@ -463,6 +484,12 @@ class ClientSocket {
 
   /** Sends a message, or throws without having sent anything. */
   send(message: OutgoingMessage, order?: string): void {
+    this.checkRoom(message);
+    this.transmit(this.encode(message), order);
+  }
+
+  /** Throws if too much waits to be sent already. */
+  checkRoom(message: OutgoingMessage): void {
     const { queueBytes } = this.#limits;
     const waiting = this.#queue.held + this.#socket.bufferedAmount;
     if (waiting > queueBytes) {
@@ -472,14 +499,21 @@ class ClientSocket {
         } was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
       );
     }
-    this.#queue.send(this.#encoder.encode(message), order === undefined ? undefined : { order });
+  }
+
+  encode(message: OutgoingMessage): Frame[] {
+    return this.#encoder.encode(message);
+  }
+
+  transmit(frames: readonly Frame[], order?: string): void {
+    this.#queue.send(frames, order === undefined ? undefined : { order });
   }
 
   /** Reads the hello's answer. */
   welcome(
     answer: Message,
     features: readonly Feature[],
-  ): Pick<Link, "clientId" | "features"> {
+  ): Pick<Link, "clientId" | "features" | "agreement"> {
     if (answer.type === "error" && answer.id === HELLO_ID) {
       const { code, message, data } = answer.error;
       throw new RpcError(code, message, data);
@@ -493,7 +527,9 @@ class ClientSocket {
     if (encoder instanceof MsgpackEncoder && typeof maxMsgSize === "number" && maxMsgSize > 0) {
       encoder.frameSize = Math.max(MIN_FRAME_SIZE, Math.min(maxMsgSize, MAX_FRAME_SIZE));
     }
-    return { clientId: clientID, features: readAgreement(hawser, features) };
+    const agreed = readAgreement(hawser, features);
+    const agreement = agreed.has("resume") ? readTicket(hawser) : undefined;
+    return { clientId: clientID, features: agreed, agreement };
   }
 
   close(code: number, reason: string): void {
@@ -505,8 +541,13 @@ class ClientSocket {
       if (typeof data !== "string" && !(data instanceof ArrayBuffer)) {
         throw new ProtocolError("frame-kind", "A frame is neither a text nor an ArrayBuffer");
       }
+      this.#unread += typeof data === "string" ? data.length : data.byteLength;
       let message = this.#decoder.decode(data);
-      for (; message; message = this.#decoder.next()) this.onMessage(message);
+      for (; message; message = this.#decoder.next()) {
+        const size = this.#unread;
+        this.#unread = 0;
+        this.onMessage(message, size);
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.error = error;

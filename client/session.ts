@@ -12,7 +12,6 @@ import type {
   ProcedureArgs,
   ProcedureName,
   ProcedureResult,
-  Procedures,
   RemoteStream,
   StreamItem,
   StreamName,
@@ -26,12 +25,11 @@ import {
   isRpcError,
   type RpcError,
 } from "../protocol/errors.ts";
-import type { Feature } from "../protocol/features.ts";
-import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import type { Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
-import { type Caller, PlainCaller, ResultStream } from "./_caller.ts";
-import type { extend } from "./extended.ts";
+import { PlainCaller, ResultStream } from "./_caller.ts";
+import type { Caller, ClientSessionOptions, Link, Ticket } from "./_link.ts";
 import { defer } from "../protocol/deferred.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
@@ -51,6 +49,8 @@ export type Status =
     readonly clientId: string;
     /** The wire in use. */
     readonly wire: Wire;
+    /** Whether the session goes on that the last connection was part of, with nothing lost. */
+    readonly resumed: boolean;
   }
   | {
     /** The connection broke; the next try comes after a delay. */
@@ -230,36 +230,8 @@ const DEFAULT_BUFFER = 64;
 /** How many changes of status wait for a reader that is behind. */
 const STATUS_BUFFER = 64;
 
-/** One open connection, as the session uses it. */
-export interface Link {
-  readonly clientId: string;
-  readonly wire: Wire;
-  /** What was agreed on with the server. */
-  readonly features: ReadonlySet<Feature>;
-  /** Makes what the features need; absent without features, as with wslink's servers. */
-  readonly extend: typeof extend | undefined;
-  /** Sends a message, or throws without having sent anything. */
-  send(message: OutgoingMessage, order?: string): void;
-  /** Begins to deliver, with what came so far. */
-  open(receive: (message: Message) => void): void;
-}
-
 /** One call of the server's, as a procedure of this client's sees it. */
 export type ClientCall = CallContext;
-
-/** What `connect()` gives a session. */
-export interface ClientSessionOptions {
-  /** How long a call waits that doesn't say, in ms; 0 is for ever. */
-  readonly callTimeout: number;
-  /** How many of the server's calls may run at a time. */
-  readonly callsInFlight: number;
-  /** What the server may call. */
-  readonly procedures: Procedures;
-  /** Called with what an application's callback throws. */
-  readonly onError: (error: unknown) => void;
-  /** Ends the connection. */
-  readonly close: () => Promise<void>;
-}
 
 /** The session behind the public interface. */
 export class ClientSession<S = unknown> implements Session<S> {
@@ -270,6 +242,10 @@ export class ClientSession<S = unknown> implements Session<S> {
   readonly api: CallNamespace<S>;
   readonly streams: StreamNamespace<S>;
   #caller: Caller | undefined;
+  /** The one that has lost its connection and may go on over the next. */
+  #suspended: Caller | undefined;
+  #lost: CloseInfo = { code: 1006, reason: "" };
+  #window: ReturnType<typeof setTimeout> | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
   #clientId = "";
   #wire: Wire = "msgpack";
@@ -423,29 +399,53 @@ export class ClientSession<S = unknown> implements Session<S> {
    * @param link The connection.
    */
   attach(link: Link): void {
-    const host = {
-      prefix: link.clientId,
-      timeout: this.#options.callTimeout,
-      send: (message: OutgoingMessage, order?: string) => link.send(message, order),
-    };
-    this.#caller = link.extend
-      ? link.extend({ ...host, ...this.#options, features: link.features })
-      : new PlainCaller(host);
+    const resumed = this.#suspended?.resume(link) ?? false;
+    if (resumed) {
+      clearTimeout(this.#window);
+      this.#caller = this.#suspended;
+      this.#suspended = undefined;
+    } else {
+      this.#abandon();
+      this.#caller = link.Extended ? new link.Extended(this.#options, link) : new PlainCaller({
+        prefix: link.clientId,
+        timeout: this.#options.callTimeout,
+        send: (message) => link.send(message),
+      });
+    }
     this.#clientId = link.clientId;
     this.#wire = link.wire;
-    this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire });
-    link.open((message) => this.#receive(message));
+    this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire, resumed });
+    link.open((message, size) => this.#receive(message, size));
+  }
+
+  /** What the next hello shows, so that the server takes this session up again. */
+  get ticket(): Ticket | undefined {
+    return this.#suspended?.ticket;
   }
 
   /**
-   * The connection has gone: calls under way end.
+   * The connection has gone. Calls under way end, unless the server keeps the
+   * session for a while: then they go on if it is taken up again in time.
    *
    * @param close How it ended.
    */
   detach(close: CloseInfo): void {
     const caller = this.#caller;
     this.#caller = undefined;
-    caller?.end(close);
+    // Any other code than that of a broken socket is somebody's decision.
+    const window = close.code === 1006 ? caller?.suspend() ?? 0 : 0;
+    if (window === 0) return caller?.end(close);
+    this.#suspended = caller;
+    this.#lost = close;
+    this.#window = setTimeout(() => this.#abandon(), window);
+  }
+
+  /** Nobody takes up again what was suspended. */
+  #abandon(): void {
+    clearTimeout(this.#window);
+    const suspended = this.#suspended;
+    this.#suspended = undefined;
+    suspended?.end(this.#lost);
   }
 
   /**
@@ -468,6 +468,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     if (this.#status.state === "closed") return;
     this.setStatus(error ? { state: "closed", error } : { state: "closed" });
     this.detach({ code: 1000, reason: "The session was closed" });
+    this.#abandon();
     const ending = error ? { error } : {};
     for (const subscribers of [...this.#topics.values()]) {
       for (const subscription of [...subscribers]) subscription.end(ending);
@@ -480,10 +481,11 @@ export class ClientSession<S = unknown> implements Session<S> {
    * Takes a message of the server's.
    *
    * @param message What the codec read.
+   * @param size What has come since the last message, in bytes.
    */
-  #receive(message: Message): void {
+  #receive(message: Message, size: number): void {
     if (message.type !== "publication") {
-      this.#caller?.receive(message);
+      this.#caller?.receive(message, size);
       return;
     }
     for (const subscription of [...this.#topics.get(message.topic) ?? []]) {

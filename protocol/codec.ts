@@ -98,6 +98,10 @@ export interface Limits {
   readonly values: number;
   /** How many calls of one connection may run at a time. */
   readonly callsInFlight: number;
+  /** How many bytes of messages may be held until the other side has them, for a session that outlives its socket. */
+  readonly resumeBytes: number;
+  /** How many sessions a server keeps that have lost their socket. */
+  readonly suspendedSessions: number;
   /** How many bytes may wait for a connection's socket; what happens then is each publication's policy. */
   readonly queueBytes: number;
   /** How many messages may. */
@@ -132,6 +136,10 @@ export const DEFAULT_LIMITS: Limits = {
   values: 2_000_000,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,
+  // A second of 100 Mbit/s and more; past it a session ends with its socket.
+  resumeBytes: 16 * 1024 * 1024,
+  // A server's other clients come back within the window after a break of its network.
+  suspendedSessions: 1024,
   // The largest message fits; frames published to many are shared, so what
   // several slow viewers hold is mostly the same memory.
   queueBytes: 256 * 1024 * 1024,

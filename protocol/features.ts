@@ -30,7 +30,7 @@ export type Feature =
   | "subscribe";
 
 /** The extensions that this version has. */
-export const FEATURES: readonly Feature[] = ["call", "stream"];
+export const FEATURES: readonly Feature[] = ["call", "ping", "resume", "stream"];
 
 /** The version of the extensions that this page describes. */
 const VERSION = 1;
@@ -41,12 +41,22 @@ export interface Agreement {
   readonly version: number;
   /** Their names; unknown ones are skipped. */
   readonly features: readonly Feature[];
+  /**
+   * What a session is taken up again with: from a server, what the client shows
+   * after the next break; from a client, what it was given.
+   */
+  readonly session?: string;
+  /** All messages of the other side's up to this number have come; from a server only if it takes the session up again. */
+  readonly received?: number;
+  /** How long a server keeps a session after a break, in ms. */
+  readonly window?: number;
 }
 
 /**
  * Puts features into the form that travels.
  *
  * @param features What is offered, or agreed on.
+ * @param session What concerns a session that outlives its socket.
  * @returns The field `hawser`.
  *
  * @example
@@ -57,8 +67,11 @@ export interface Agreement {
  * assertEquals(announce(["stream"]), { version: 1, features: ["stream"] });
  * ```
  */
-export function announce(features: Iterable<Feature>): Agreement {
-  return { version: VERSION, features: [...features] };
+export function announce(
+  features: Iterable<Feature>,
+  session?: Pick<Agreement, "session" | "received" | "window">,
+): Agreement {
+  return { version: VERSION, features: [...features], ...session };
 }
 
 /**
@@ -85,4 +98,19 @@ export function readAgreement(field: unknown, own: Iterable<Feature>): ReadonlyS
   }
   const theirs: ReadonlySet<unknown> = new Set(field.features);
   return new Set([...own].filter((feature) => theirs.has(feature)));
+}
+
+/**
+ * Reads what a server says about taking a session up again.
+ *
+ * @param field The field `hawser` of the hello's answer.
+ * @returns What it says, or `undefined` if that is nothing usable.
+ */
+export function readTicket(
+  field: unknown,
+): Pick<Agreement, "session" | "received" | "window"> | undefined {
+  if (!isMap(field)) return undefined;
+  const { session, received, window } = field;
+  if (typeof session !== "string" || typeof window !== "number" || !(window > 0)) return undefined;
+  return typeof received === "number" ? { session, window, received } : { session, window };
 }

@@ -20,6 +20,8 @@ export interface RequestMessage {
   readonly kwargs: Readonly<Record<string, unknown>>;
   /** What only a Hawser peer says and reads: the field `hawser` of the message. */
   readonly meta?: RequestMeta;
+  /** Its number among the messages of a session that outlives its socket. */
+  readonly seq?: number;
 }
 
 /** What a Hawser peer says about a call besides its arguments, once the feature is agreed on. */
@@ -46,6 +48,8 @@ export interface ResultMessage {
   readonly result: unknown;
   /** Instead of a result, a stream of items begins; only if the request asked for one. */
   readonly stream?: boolean;
+  /** Its number among the messages of a session that outlives its socket. */
+  readonly seq?: number;
 }
 
 /** The bad end of a call. */
@@ -56,6 +60,8 @@ export interface ErrorMessage {
   readonly id: string;
   /** What went wrong. */
   readonly error: RpcErrorObject;
+  /** Its number among the messages of a session that outlives its socket. */
+  readonly seq?: number;
 }
 
 /** A value published on a topic. */
@@ -81,6 +87,8 @@ export interface InvalidMessage {
   readonly id: string;
   /** Which field is wrong, and what it was. */
   readonly reason: string;
+  /** Its number among the messages of a session that outlives its socket. */
+  readonly seq?: number;
 }
 
 /** What may be sent. */
@@ -185,6 +193,14 @@ export function isMap(value: unknown): value is Record<string, unknown> {
  * @throws {ProtocolError} `bad-message` if the value has no usable id, so that nobody can be answered.
  */
 export function parseMessage(value: unknown): Message {
+  const message = parseUnnumbered(value);
+  const seq = isMap(value) ? value.seq : undefined;
+  return typeof seq === "number" && Number.isSafeInteger(seq) && message.type !== "publication"
+    ? { ...message, seq }
+    : message;
+}
+
+function parseUnnumbered(value: unknown): Message {
   if (!isMap(value)) {
     throw new ProtocolError(
       "bad-message",
@@ -296,6 +312,12 @@ export function parseError(error: unknown): RpcErrorObject {
  * @returns A map that both codecs can write.
  */
 export function toWire(message: OutgoingMessage): Record<string, unknown> {
+  const wire = toUnnumbered(message);
+  if (message.type !== "publication" && message.seq !== undefined) wire.seq = message.seq;
+  return wire;
+}
+
+function toUnnumbered(message: OutgoingMessage): Record<string, unknown> {
   switch (message.type) {
     case "request": {
       const { id, method, args, kwargs, meta } = message;

@@ -19,6 +19,11 @@ export interface Client {
   readonly context: Map<unknown, unknown>;
   /** How many publications it missed because it couldn't keep up. */
   readonly dropped: number;
+  /**
+   * Whether it has a connection now. A client that agreed on `resume` has a while
+   * to come back; until then its calls run on, and calls of it wait.
+   */
+  readonly connected: boolean;
   /** What was agreed on beyond wslink; empty for wslink's own clients. */
   readonly features: ReadonlySet<Feature>;
   /**

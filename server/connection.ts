@@ -32,6 +32,7 @@ import {
   type Socket,
 } from "../protocol/send_queue.ts";
 import { UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
+import type { Held } from "../session/reliable.ts";
 import type { Client, ErrorContext } from "./client.ts";
 import { ServerSession, type SessionHost } from "./session.ts";
 
@@ -49,6 +50,8 @@ export interface ConnectionHost extends SessionHost {
   report(error: unknown, context: ErrorContext): void;
   /** A client missed a publication. */
   dropped(topic: string): void;
+  /** Finds the session that a ticket is for, if the client that shows it may have it. */
+  findSession(ticket: string, client: Client): ServerSession | undefined;
   /** Its socket has ended. */
   gone(connection: Connection): void;
 }
@@ -61,11 +64,14 @@ export class Connection {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #queue: SendQueue;
-  readonly #session: ServerSession;
+  /** Its own, until it takes up one that another connection has lost. */
+  #session: ServerSession;
   #decoder: JsonDecoder | MsgpackDecoder | undefined;
   #state: "new" | "open" | "closed" = "new";
   #checking = false;
   #failedHellos = 0;
+  /** What came since the last message that was put together, in bytes. */
+  #unread = 0;
   /** Frames that came while a secret is being checked; they hold no more than one hello may. */
   #backlog: (string | ArrayBuffer)[] = [];
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
@@ -119,6 +125,7 @@ export class Connection {
     if (this.#checking) return this.#defer(data);
     try {
       const decoder = this.#decoderFor(data);
+      this.#unread += sizeOf(data);
       let message = decoder.decode(data);
       for (; message; message = decoder.next()) this.#handle(message);
     } catch (error) {
@@ -138,11 +145,40 @@ export class Connection {
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
   send(message: OutgoingMessage, order?: string): void {
-    const encoder = this.#host.encoders[this.wire];
-    const frames = encoder.encode(message);
-    const done = this.#queue.send(frames, order === undefined ? undefined : { order });
-    if (done) encoder.recycle?.(frames);
-    else this.#queue.whenDone(frames, () => encoder.recycle?.(frames));
+    const frames = this.encode(message);
+    if (this.transmit(frames, order)) this.recycle(frames);
+    else this.#queue.whenDone(frames, () => this.recycle(frames));
+  }
+
+  /**
+   * Encodes a message for this connection.
+   *
+   * @param message The message.
+   * @returns Its frames.
+   * @throws {SerializeError} If it holds a value that can't be sent.
+   */
+  encode(message: OutgoingMessage): Frame[] {
+    return this.#host.encoders[this.wire].encode(message);
+  }
+
+  /**
+   * Sends a message that is encoded.
+   *
+   * @param frames Its frames.
+   * @param order Messages with the same one arrive in the order of sending.
+   * @returns Whether it is done with the frames.
+   */
+  transmit(frames: readonly Frame[], order?: string): boolean {
+    return this.#queue.send(frames, order === undefined ? undefined : { order });
+  }
+
+  /**
+   * Gives frames back that nobody needs any more.
+   *
+   * @param frames The frames.
+   */
+  recycle(frames: readonly Frame[]): void {
+    this.#host.encoders[this.wire].recycle?.(frames);
   }
 
   /**
@@ -211,7 +247,7 @@ export class Connection {
     clearTimeout(this.#helloTimer);
     this.#backlog = [];
     this.#queue.clear();
-    this.#session.end(close);
+    this.#session.disconnected(this, close);
   }
 
   /**
@@ -245,8 +281,11 @@ export class Connection {
     if (this.#state === "closed") return;
     if (message.type === "request" && message.method === HELLO_METHOD && isSystem(message)) {
       this.#hello(message);
-    } else if (this.#state === "open") this.#session.receive(message);
-    else if (message.type === "invalid") this.#reject(message.id, UNAUTHORIZED);
+    } else if (this.#state === "open") {
+      const size = this.#unread;
+      this.#unread = 0;
+      this.#session.receive(message, size);
+    } else if (message.type === "invalid") this.#reject(message.id, UNAUTHORIZED);
     else if (message.type === "request") {
       this.#reject(message.id, isSystem(message) ? UNKNOWN_SYSTEM_METHOD : UNAUTHORIZED);
     }
@@ -281,21 +320,36 @@ export class Connection {
     if (!good) return this.#helloFailed(id);
     const { limits } = this.#host;
     const isNew = this.#state !== "open";
+    let missing: readonly Held[] | undefined;
     if (isNew) {
       clearTimeout(this.#helloTimer);
       this.#state = "open";
       if (this.#decoder) this.#decoder.limits = limits;
-      this.#session.features = readAgreement(offer, this.#host.features);
+      const features = readAgreement(offer, this.#host.features);
+      missing = features.has("resume") ? this.#resume(offer) : undefined;
+      if (missing === undefined) this.#session.features = features;
     }
     const { features } = this.#session;
     const result = {
       clientID: this.#session.id,
       // A 1.x server's answer has no maxMsgSize: attachments are one frame whatever their size.
       ...(this.wire === "msgpack" ? { maxMsgSize: limits.frameSize } : {}),
-      ...(features.size > 0 ? { hawser: announce(features) } : {}),
+      ...(features.size > 0
+        ? { hawser: announce(features, this.#session.ticket(missing !== undefined)) }
+        : {}),
     };
     this.send({ type: "result", id, result });
-    if (isNew) this.#session.begin();
+    if (missing) this.#session.resumed(missing);
+    else if (isNew) this.#session.begin();
+  }
+
+  /** Takes up the session that the client has lost with its last socket, if it is still there. */
+  #resume(offer: unknown): readonly Held[] | undefined {
+    if (!isMap(offer) || typeof offer.session !== "string") return undefined;
+    const session = this.#host.findSession(offer.session, this.#session);
+    const missing = session?.resume(this, offer.received);
+    if (session && missing) this.#session = session;
+    return missing;
   }
 
   #helloFailed(id: string): void {

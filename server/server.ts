@@ -31,6 +31,7 @@ import type {
   WaitingPublishOptions,
 } from "./client.ts";
 import { Connection } from "./connection.ts";
+import { equalSecrets } from "./_secrets.ts";
 import type { ServerSession } from "./session.ts";
 import type { Call } from "./procedure.ts";
 import { Topics } from "./topics.ts";
@@ -93,6 +94,14 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    * @default {true}
    */
   readonly extensions?: boolean;
+  /**
+   * How long a session that lost its socket is kept for its client to come back
+   * to, in ms; what it called goes on running, and nothing that was on its way
+   * is lost. 0 is not at all. Only for clients that agreed on `resume`.
+   *
+   * @default {30000}
+   */
+  readonly resumeWindow?: number;
   /** Called after a client's good hello. */
   readonly onConnect?: (client: Client) => void;
   /** Called when a client that had said a good hello has gone. */
@@ -159,6 +168,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
   readonly #connections = new Set<Connection>();
+  readonly #suspended = new Set<ServerSession>();
   readonly #registry: Registry<IncomingCall>;
   readonly #topics: Topics;
   readonly #accept: (socket: Socket, request?: Request) => Connection;
@@ -185,12 +195,16 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       checkResults = false,
       allowExit = false,
       extensions = true,
+      resumeWindow = 30_000,
       onConnect,
       onDisconnect,
       onError = logError,
     } = options;
     if (!(heartbeat >= 0)) {
       throw new RangeError(`heartbeat must be 0 or more ms: received ${heartbeat}`);
+    }
+    if (!(resumeWindow >= 0)) {
+      throw new RangeError(`resumeWindow must be 0 or more ms: received ${resumeWindow}`);
     }
     const limits = resolveLimits({ helloSize: helloSizeFor(secret), ...options.limits });
     const helloLimits = {
@@ -241,7 +255,22 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       helloLimits,
       registry: this.#registry,
       encoders,
-      features: extensions ? FEATURES : [],
+      features: extensions
+        ? FEATURES.filter((feature) => feature !== "resume" || resumeWindow > 0)
+        : [],
+      resumeWindow,
+      findSession: (ticket: string) => {
+        const session = clients.get(ticket.slice(0, ticket.indexOf(".")));
+        return session?.admits(ticket) ? session : undefined;
+      },
+      suspended: (session: ServerSession) => {
+        this.#suspended.add(session);
+        const [oldest] = this.#suspended;
+        if (this.#suspended.size > limits.suspendedSessions) oldest?.close(1006);
+      },
+      resumed: (session: ServerSession) => {
+        this.#suspended.delete(session);
+      },
       systemMethods: new Map(),
       callTimeout: CALL_TIMEOUT,
       publisher: this.#topics,
@@ -254,6 +283,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
         notify(session, () => onConnect?.(session));
       },
       left: (session: ServerSession, close: CloseInfo) => {
+        this.#suspended.delete(session);
         if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
       },
       dropped: (topic: string) => this.#topics.dropped(topic),
@@ -436,6 +466,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       await within(drain, Promise.all(connections.map((connection) => connection.drained())));
     }
     this.#allGone = defer();
+    for (const session of this.#suspended) session.close(1001, "Server shutdown");
     for (const connection of this.#connections) connection.close(1001, "Server shutdown");
     if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#state = "closed";
@@ -479,19 +510,6 @@ function logError(error: unknown, context?: ErrorContext): void {
 /** wslink's 512 bytes leave a few hundred for the secret; a longer one needs as much more. */
 function helloSizeFor(secret: ServerOptions["secret"] & unknown): number {
   return typeof secret === "string" ? 512 + new TextEncoder().encode(secret).length : 4096;
-}
-
-/**
- * Compares without telling, by the time it takes, how much of the secret is
- * right or how long it is: the work depends on what was given alone.
- */
-function equalSecrets(given: unknown, secret: string): boolean {
-  if (typeof given !== "string") return false;
-  let difference = given.length ^ secret.length;
-  for (let i = 0; i < given.length; i++) {
-    difference |= given.charCodeAt(i) ^ secret.charCodeAt(i % Math.max(secret.length, 1));
-  }
-  return difference === 0;
 }
 
 /** Waits for a promise, but not longer than `ms`. */

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type Agreement,
   type CloseInfo,
   ConnectionClosedError,
   ErrorCode,
@@ -22,9 +23,11 @@ import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import type { Registry } from "../session/registry.ts";
+import { type Held, RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
 import type { Notify } from "../session/streams.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
 import type { Call } from "./procedure.ts";
+import { equalSecrets } from "./_secrets.ts";
 
 /** What a session needs of its server. */
 export interface SessionHost {
@@ -39,6 +42,12 @@ export interface SessionHost {
   joined(session: ServerSession): void;
   /** Nothing is sent to it any more. */
   left(session: ServerSession, close: CloseInfo): void;
+  /** It has lost its connection, and may be taken up again by another one. */
+  suspended(session: ServerSession): void;
+  /** It has been taken up again. */
+  resumed(session: ServerSession): void;
+  /** How long a session without a connection is kept, in ms; 0 is not at all. */
+  readonly resumeWindow: number;
   report(error: unknown, context: ErrorContext): void;
 }
 
@@ -54,6 +63,9 @@ export interface SessionConnection {
   readonly wire: Wire;
   readonly dropped: number;
   send(message: OutgoingMessage, order?: string): void;
+  encode(message: OutgoingMessage): Frame[];
+  transmit(frames: readonly Frame[], order?: string): boolean;
+  recycle(frames: readonly Frame[]): void;
   deliver(frames: readonly Frame[], options: SendOptions): boolean;
   deliverWhenRoom(
     frames: readonly Frame[],
@@ -64,6 +76,9 @@ export interface SessionConnection {
   close(code?: number, reason?: string): void;
 }
 
+/** The close code for a socket whose session goes on over another one. */
+export const CLOSE_RESUMED = 4014;
+
 /** One client's session. */
 export class ServerSession implements Client {
   /** `c` and 32 hex digits. */
@@ -71,9 +86,15 @@ export class ServerSession implements Client {
   /** The HTTP request that it came with. */
   readonly request: Request | undefined;
   readonly #host: SessionHost;
-  readonly #connection: SessionConnection;
+  /** The last one while there is none: it can still encode. */
+  #connection: SessionConnection;
   readonly #peer: Peer<SessionCall>;
-  #state: "new" | "open" | "closed" = "new";
+  /** Only for a client that agreed on `resume`. */
+  #reliable: Reliable | undefined;
+  #state: "new" | "open" | "suspended" | "closed" = "new";
+  #tickets: string[] = [];
+  #windowTimer: ReturnType<typeof setTimeout> | undefined;
+  #droppedBefore = 0;
   #context: Map<unknown, unknown> | undefined;
 
   /**
@@ -97,7 +118,7 @@ export class ServerSession implements Client {
       open: (request, notify) => new SessionCall(request, notify, this, host.publisher),
       report: (error, method) =>
         host.report(error, method === undefined ? { client: this } : { client: this, method }),
-      send: (message, order) => connection.send(message, order),
+      send: (message, order) => this.#send(message, order),
       system: (method) => this.#system(method),
     });
   }
@@ -123,7 +144,12 @@ export class ServerSession implements Client {
 
   /** How many publications it missed. */
   get dropped(): number {
-    return this.#connection.dropped;
+    return this.#droppedBefore + this.#connection.dropped;
+  }
+
+  /** Whether there is a connection; without one, the client has a while to come back. */
+  get connected(): boolean {
+    return this.#state === "open";
   }
 
   /** The hello was good. */
@@ -136,10 +162,20 @@ export class ServerSession implements Client {
    * Takes a message of the client's.
    *
    * @param message What the codec read.
+   * @param size What has come since the last message, in bytes.
    * @throws {ProtocolError} If the connection can't go on.
    */
-  receive(message: Message): void {
-    this.#peer.receive(message);
+  receive(message: Message, size: number): void {
+    // A ticket that was used is good until the next one has surely arrived.
+    if (this.#tickets.length > 1) this.#tickets.shift();
+    const reliable = this.#reliable;
+    if (reliable && message.type === "request" && message.method === RECEIVED_METHOD) {
+      const [received] = message.args;
+      if (typeof received === "number") reliable.acknowledged(received);
+    } else if (
+      reliable === undefined || message.type === "publication" || message.seq === undefined ||
+      reliable.take(message.seq, size)
+    ) this.#peer.receive(message);
   }
 
   /**
@@ -150,7 +186,8 @@ export class ServerSession implements Client {
    * @returns Whether it is done with the frames.
    */
   deliver(frames: readonly Frame[], options: SendOptions): boolean {
-    return this.#connection.deliver(frames, options);
+    // What a client misses while it has no connection is the topic's business.
+    return this.#state !== "open" || this.#connection.deliver(frames, options);
   }
 
   /**
@@ -188,7 +225,7 @@ export class ServerSession implements Client {
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
-    if (this.#state !== "open") {
+    if (this.#state === "new" || this.#state === "closed") {
       const what = `Call of ${method} was not sent: the client has gone`;
       const close = { code: 1006, reason: "", sent: false };
       return Promise.reject(new ConnectionClosedError(what, close));
@@ -207,18 +244,123 @@ export class ServerSession implements Client {
    * @param reason Cut to what a close frame holds.
    */
   close(code = 1000, reason = ""): void {
-    this.#connection.close(code, reason);
+    if (this.#state === "suspended") this.#end({ code, reason });
+    else this.#connection.close(code, reason);
   }
 
   /**
-   * The connection has ended.
+   * What the client may take the session up again with.
    *
+   * @param resumed Whether it just has.
+   * @returns The rest of the hello's answer; `undefined` if that wasn't agreed on.
+   */
+  ticket(
+    resumed: boolean,
+  ): Pick<Agreement, "session" | "received" | "window"> | undefined {
+    if (!this.features.has("resume")) return undefined;
+    this.#reliable ??= new Reliable({
+      bound: this.#host.limits.resumeBytes,
+      acknowledge: (received) => {
+        if (this.#state !== "open") return;
+        const id = "system:server:0";
+        this.#connection.send({
+          type: "request",
+          id,
+          method: RECEIVED_METHOD,
+          args: [received],
+          kwargs: {},
+        });
+      },
+      release: (frames) => this.#connection.recycle(frames),
+    });
+    const session = newTicket(this.id);
+    this.#tickets = [...this.#tickets.slice(-1), session];
+    return {
+      session,
+      window: this.#host.resumeWindow,
+      ...(resumed ? { received: this.#reliable.received } : {}),
+    };
+  }
+
+  /**
+   * Whether a ticket is this session's.
+   *
+   * @param ticket What a client showed.
+   * @returns Whether it is one of those that it was given.
+   */
+  admits(ticket: string): boolean {
+    // All are compared, so that the time doesn't tell which one is nearly right.
+    return this.#tickets.map((own) => equalSecrets(ticket, own)).includes(true);
+  }
+
+  /**
+   * Goes on over another connection.
+   *
+   * @param connection The connection.
+   * @param received What the client has of this side's messages.
+   * @returns What the client lacks, or `undefined` if that can't be mended.
+   */
+  resume(connection: SessionConnection, received: unknown): readonly Held[] | undefined {
+    // The frames that are held are of one wire.
+    if (connection.wire !== this.wire) return undefined;
+    const missing = this.#reliable?.missing(received);
+    if (missing === undefined) return undefined;
+    clearTimeout(this.#windowTimer);
+    const before = this.#connection;
+    this.#droppedBefore += before.dropped;
+    this.#connection = connection;
+    // The client may notice before the server that the old socket is dead.
+    if (this.#state === "open") before.close(CLOSE_RESUMED, "Resumed elsewhere");
+    this.#state = "open";
+    return missing;
+  }
+
+  /**
+   * The client knows that it goes on: it gets what it lacks.
+   *
+   * @param missing What {@linkcode ServerSession.resume} returned.
+   */
+  resumed(missing: readonly Held[]): void {
+    this.#host.resumed(this);
+    for (const { frames, order } of missing) this.#connection.transmit(frames, order);
+  }
+
+  /**
+   * A connection has ended.
+   *
+   * @param connection Which one.
    * @param close How it ended.
    */
-  end(close: CloseInfo): void {
+  disconnected(connection: SessionConnection, close: CloseInfo): void {
+    // It may have another one by now.
+    if (connection !== this.#connection || this.#state === "closed") return;
+    const { resumeWindow } = this.#host;
+    // Any other code is somebody's decision.
+    if (close.code !== 1006 || this.#reliable === undefined || resumeWindow === 0) {
+      return this.#end(close);
+    }
+    this.#state = "suspended";
+    this.#windowTimer = setTimeout(() => this.#end(close), resumeWindow);
+    this.#host.suspended(this);
+  }
+
+  #end(close: CloseInfo): void {
     this.#state = "closed";
+    clearTimeout(this.#windowTimer);
+    this.#tickets = [];
+    this.#reliable = undefined;
     this.#peer.end(close);
     this.#host.left(this, close);
+  }
+
+  #send(message: OutgoingMessage, order: string | undefined): void {
+    const reliable = this.#reliable;
+    if (reliable === undefined || message.type === "publication") {
+      return this.#connection.send(message, order);
+    }
+    const frames = this.#connection.encode({ ...message, seq: reliable.next });
+    reliable.hold(frames, order);
+    if (this.#state === "open") this.#connection.transmit(frames, order);
   }
 
   /**
@@ -247,4 +389,10 @@ class SessionCall extends IncomingCall implements Call {
     this.client = client;
     this.server = server;
   }
+}
+
+/** The client's id, which is no secret, and 144 random bits, which are. */
+function newTicket(id: string): string {
+  const random = crypto.getRandomValues(new Uint8Array(18));
+  return `${id}.${btoa(String.fromCharCode(...random))}`;
 }

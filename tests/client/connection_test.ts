@@ -49,7 +49,7 @@ for (const wire of WIRES) {
     socket.peer.send({ type: "result", id: "system:c0:0", result: { clientID: "c42" } });
     const session = await connecting;
     assertEquals([session.clientId, session.wire], ["c42", wire]);
-    assertEquals(session.status, { state: "open", clientId: "c42", wire });
+    assertEquals(session.status, { state: "open", clientId: "c42", wire, resumed: false });
     await session.close();
     assertEquals(time.pending, 0);
   });
@@ -430,7 +430,7 @@ Deno.test("a reader of statuses() who comes late gets what is, and then what cha
   const states = (list: Status[]) => list.map(({ state }) => state);
   assertEquals(states(all), ["open", "waiting", "connecting", "open", "closed"]);
   assertEquals(states(late), ["waiting", "connecting", "open", "closed"]);
-  assertEquals(all[3], { state: "open", clientId: "c2", wire: "json" });
+  assertEquals(all[3], { state: "open", clientId: "c2", wire: "json", resumed: false });
   assertEquals(all.at(-1), { state: "closed" });
   const before: string[] = [];
   for await (const { state } of brief) before.push(state);

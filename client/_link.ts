@@ -1,0 +1,78 @@
+/** What a session and its connections have between them. */
+import type { Procedures } from "../protocol/api.ts";
+import type { Frame, Wire } from "../protocol/codec.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
+import type { Agreement, Feature } from "../protocol/features.ts";
+import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import type { RemoteStream } from "../protocol/api.ts";
+import type { CallOptions } from "../session/outgoing.ts";
+
+/** One open connection, as the session uses it. */
+export interface Link {
+  readonly clientId: string;
+  readonly wire: Wire;
+  /** What was agreed on with the server. */
+  readonly features: ReadonlySet<Feature>;
+  /** What the server said about taking the session up again; absent if it can't be. */
+  readonly agreement: Pick<Agreement, "session" | "received" | "window"> | undefined;
+  /** Makes what the features need; absent without features, as with wslink's servers. */
+  readonly Extended: (new (options: ClientSessionOptions, link: Link) => Caller) | undefined;
+  /** Sends a message, or throws without having sent anything. */
+  send(message: OutgoingMessage, order?: string): void;
+  /** Throws if too much waits to be sent already. */
+  checkRoom(message: OutgoingMessage): void;
+  /** Encodes a message for this connection. */
+  encode(message: OutgoingMessage): Frame[];
+  /** Sends a message that is encoded. */
+  transmit(frames: readonly Frame[], order?: string): void;
+  /** Begins to deliver, with what came so far. */
+  open(receive: (message: Message, size: number) => void): void;
+}
+
+/** What `connect()` gives a session. */
+export interface ClientSessionOptions {
+  /** How long a call waits that doesn't say, in ms; 0 is for ever. */
+  readonly callTimeout: number;
+  /** How many of the server's calls may run at a time. */
+  readonly callsInFlight: number;
+  /** How many bytes may be held for a server that has not got them yet. */
+  readonly resumeBytes: number;
+  /** What the server may call. */
+  readonly procedures: Procedures;
+  /** Called with what an application's callback throws. */
+  readonly onError: (error: unknown) => void;
+  /** Ends the connection. */
+  readonly close: () => Promise<void>;
+}
+
+/** What a session needs to call, and to hear of answers. */
+export interface Caller {
+  call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
+  stream(
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions,
+  ): RemoteStream<unknown, unknown>;
+  /** Takes any message but a publication; `size` is what has come since the last one, in bytes. */
+  receive(message: Message, size: number): void;
+  /** The connection has gone: everything under way ends. */
+  end(close: CloseInfo): void;
+  /**
+   * The connection has gone, and the session may go on over the next one.
+   *
+   * @returns How long the server waits for that, in ms; 0 if it doesn't.
+   */
+  suspend(): number;
+  /** What the next hello shows, so that the session goes on. */
+  readonly ticket: Ticket | undefined;
+  /**
+   * Goes on over another connection.
+   *
+   * @param link The connection.
+   * @returns Whether it could: the server has the session still, and what it lacks is held.
+   */
+  resume(link: Link): boolean;
+}
+
+/** What a client shows to take its session up again. */
+export type Ticket = Pick<Agreement, "session" | "received">;
