@@ -96,6 +96,7 @@ export async function installPackages(
  * @param entry The module's path.
  * @param outfile Where the bundle goes: an ES module, or CommonJS if it ends in `.cjs`.
  * @param platform What runs it.
+ * @param packages Whether packages are bundled as well, or imported from beside the bundle.
  * @returns Its size in bytes, plain and gzipped (level 9).
  * @throws {Error} If the bundle cannot be made, for example because it needs Node's modules.
  */
@@ -104,6 +105,7 @@ export async function bundle(
   entry: string,
   outfile: string,
   platform: "browser" | "node" = "browser",
+  packages: "bundle" | "external" = "bundle",
 ): Promise<{ minified: number; gzipped: number }> {
   const result = await run(`${esbuildFolder}/node_modules/.bin/esbuild`, [
     entry,
@@ -111,6 +113,7 @@ export async function bundle(
     "--minify",
     `--format=${outfile.endsWith(".cjs") ? "cjs" : "esm"}`,
     `--platform=${platform}`,
+    `--packages=${packages}`,
     "--target=es2023",
     "--log-level=error",
     `--outfile=${outfile}`,

@@ -131,6 +131,15 @@ export function markdown(results: Results): string {
       times(ratio(rates(name, side), rates(name, "raw")))
     ),
   ]);
+  const runtimeRows = measured.map(({ name, title, unit }) => [
+    title,
+    unit,
+    ...["raw", "hawser-raw", "node-raw", "node-hawser-raw", "bun-raw", "bun-hawser-raw"]
+      .map((side) => digits(middle(rates(name, side)))),
+    ...["", "node-", "bun-"].map((runtime) =>
+      times(ratio(rates(name, `${runtime}hawser-raw`), rates(name, `${runtime}raw`)))
+    ),
+  ]);
   const cpuRows = measured.map(({ name, title }) => [
     title,
     ...["raw", "hawser-raw", "wslink-raw", "socket.io"].map((side) =>
@@ -163,6 +172,17 @@ export function markdown(results: Results): string {
         "what comes back. Raw is a bare `Deno.serve` WebSocket that moves the same frames and understands " +
         "nothing: the limit. More is better.",
       table(["", "", "raw", "Hawser", "wslink", "Hawser to raw", "wslink to raw"], serverRows),
+      "## The server on each runtime",
+      "The same load client again, and Hawser's server on Deno, Node and Bun, each beside what its runtime " +
+        "does when it understands nothing: `Deno.serve`, the package `ws`, `Bun.serve`. More is better.",
+      table(
+        [
+          ...["", "", "raw Deno", "Hawser", "raw ws", "Hawser", "raw Bun", "Hawser"],
+          ...["on Deno", "on Node", "on Bun"],
+        ],
+        runtimeRows,
+      ),
+      "## Processor time",
       "Processor time of the server process (user and system, all threads) for each call or message, " +
         "in microseconds. Less is better.",
       table(["µs", "raw", "Hawser", "wslink", "socket.io"], cpuRows),

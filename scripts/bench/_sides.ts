@@ -1,3 +1,4 @@
+import { readManifest } from "../_edition.ts";
 import { bundle, installPackages, ROOT, run } from "./_packages.ts";
 import { Child } from "./_process.ts";
 
@@ -7,6 +8,7 @@ const WSLINK_PYTHON = "2.5.7";
 /** Node comes from npm as well: the one that runs `npx` may be years old, which would not be fair. */
 const NODE = "26.10.0";
 const ESBUILD = "0.28.2";
+const BUN = "1.4.5";
 
 /** One of the things compared: a server and a client, each in a process of its own. */
 export interface Side {
@@ -61,14 +63,24 @@ async function pythonWithWslink(): Promise<string> {
  * @returns What there is to measure.
  */
 export async function prepare(): Promise<Prepared> {
+  const { imports } = await readManifest();
+  const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
+  const bunArch = Deno.build.arch === "aarch64" ? "aarch64" : "x64-baseline";
+  /** The version of a package that the adapters import. */
+  const own = (name: string) => imports[name]?.match(/@([\d.]+)(?:\/|$)/)?.[1] ?? "";
   const folder = await installPackages("bench", {
     "socket.io": SOCKET_IO,
     "socket.io-client": SOCKET_IO,
     "wslink": WSLINK_JS,
     "esbuild": ESBUILD,
-    "node": `npm:node-${Deno.build.os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}@${NODE}`,
+    "node": `npm:node-${Deno.build.os}-${arch}@${NODE}`,
+    "bun": `npm:@oven/bun-${Deno.build.os}-${bunArch}@${BUN}`,
+    "ws": own("ws"),
+    "@remix-run/response": own("@remix-run/response/file"),
+    "@remix-run/mime": own("@remix-run/mime"),
   });
   const nodePath = `${folder}/node_modules/node/bin/node`;
+  const bunPath = `${folder}/node_modules/bun/bin/bun`;
   const python = await pythonWithWslink();
 
   const entries = {
@@ -84,11 +96,17 @@ export async function prepare(): Promise<Prepared> {
   }
   const node = async (name: string) => {
     const outfile = `${folder}/${name}.mjs`;
-    await bundle(folder, here(`${name}.ts`), outfile, "node");
+    await bundle(folder, here(`${name}.ts`), outfile, "node", "external");
     return outfile;
   };
   const socketIoServer = await node("socketio_server");
   const socketIoClient = await node("socketio_client");
+
+  const nodeServers = {
+    raw: await node("raw_node_server"),
+    hawser: await node("hawser_node_server"),
+  };
+  const bunServers = { raw: await node("raw_bun_server"), hawser: await node("hawser_bun_server") };
 
   const hawserServer = () => Child.start("Hawser's server", ["deno", here("hawser_server.ts")]);
   const rawClient = (peer: "wslink" | "bare") => (port: string) =>
@@ -106,6 +124,30 @@ export async function prepare(): Promise<Prepared> {
       name: "hawser-raw",
       title: "Hawser server, raw client",
       server: hawserServer,
+      client: rawClient("wslink"),
+    },
+    {
+      name: "node-raw",
+      title: "raw ws on Node",
+      server: () => Child.start("the raw server on Node", [nodePath, nodeServers.raw]),
+      client: rawClient("bare"),
+    },
+    {
+      name: "node-hawser-raw",
+      title: "Hawser server on Node, raw client",
+      server: () => Child.start("Hawser's server on Node", [nodePath, nodeServers.hawser]),
+      client: rawClient("wslink"),
+    },
+    {
+      name: "bun-raw",
+      title: "raw Bun.serve",
+      server: () => Child.start("the raw server on Bun", [bunPath, bunServers.raw]),
+      client: rawClient("bare"),
+    },
+    {
+      name: "bun-hawser-raw",
+      title: "Hawser server on Bun, raw client",
+      server: () => Child.start("Hawser's server on Bun", [bunPath, bunServers.hawser]),
       client: rawClient("wslink"),
     },
     {
@@ -142,6 +184,8 @@ export async function prepare(): Promise<Prepared> {
   const versions = {
     deno: Deno.version.deno,
     node: (await run(nodePath, ["--version"])).stdout.trim().slice(1),
+    bun: BUN,
+    ws: own("ws"),
     python: (await run(python, ["--version"])).stdout.trim().replace("Python ", ""),
     "wslink (Python)": WSLINK_PYTHON,
     "wslink (JavaScript)": WSLINK_JS,

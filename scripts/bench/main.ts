@@ -25,7 +25,7 @@ interface Effort {
   idleConnections: number;
 }
 
-const FULL: Effort = { rounds: 7, milliseconds: 800, idleRounds: 5, idleConnections: 2000 };
+const FULL: Effort = { rounds: 7, milliseconds: 650, idleRounds: 5, idleConnections: 2000 };
 const QUICK: Effort = { rounds: 2, milliseconds: 150, idleRounds: 1, idleConnections: 200 };
 
 /** The sides whose servers are measured with idle connections: each server once. */

@@ -14,17 +14,24 @@ type Frames = (Uint8Array<ArrayBuffer> | string)[];
 class Counter {
   readonly socket: WebSocket;
   onMessage: (size: number) => void = () => {};
-  #missing = 0;
+  /** What has come of messages whose chunks have not all come, by id: others may come in between. */
+  readonly #begun = new Map<number, number>();
 
   constructor(socket: WebSocket) {
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      const total = new DataView(data).getUint32(8, true);
-      // One peer sends the chunks of a message one after the other: it is enough to add them up.
-      if (this.#missing === 0) this.#missing = total;
-      this.#missing -= data.byteLength - HEADER;
-      if (this.#missing === 0) this.onMessage(total);
+      const view = new DataView(data);
+      const total = view.getUint32(8, true);
+      const size = data.byteLength - HEADER;
+      if (size === total) return this.onMessage(total);
+      const id = view.getUint32(0, true);
+      const come = (this.#begun.get(id) ?? 0) + size;
+      if (come < total) this.#begun.set(id, come);
+      else {
+        this.#begun.delete(id);
+        this.onMessage(total);
+      }
     };
   }
 

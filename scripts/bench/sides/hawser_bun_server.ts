@@ -1,0 +1,6 @@
+// Bundled.
+import { createServer, serve } from "../../../adapters/bun.ts";
+import { createBenchServer } from "./_hawser.ts";
+
+const { port } = await serve(createBenchServer(createServer), { port: 0 });
+console.log(JSON.stringify({ port }));
