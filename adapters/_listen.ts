@@ -6,6 +6,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Server } from "../server/server.ts";
+import { decodePath } from "./_path.ts";
 
 /** Where and how `serve()` listens. */
 export interface ServeOptions {
@@ -129,8 +130,11 @@ export async function listen(
   const place = toPlace(options);
   const { pathname, root, tls, signal } = place;
   const { hostname, port, finished, stop } = await start(place, (request) => {
-    if (new URL(request.url).pathname === pathname) return server.upgrade(request);
+    const asked = new URL(request.url).pathname;
+    if (asked === pathname) return server.upgrade(request);
     if (root === undefined) return new Response("Not found", { status: 404 });
+    // std's serveDir() would say 500, as if the server had failed.
+    if (decodePath(asked) === undefined) return new Response("Bad Request", { status: 400 });
     return serveDir(request, { fsRoot: root, quiet: true });
   });
   async function close(): Promise<void> {

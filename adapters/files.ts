@@ -15,6 +15,7 @@ import { detectMimeType } from "@remix-run/mime";
 import type { Stats } from "node:fs";
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path/posix";
+import { decodePath } from "./_path.ts";
 
 /** Options for {@linkcode serveDir}: those of std that the project uses. */
 export interface ServeDirOptions {
@@ -67,7 +68,7 @@ async function respond(request: Request, root: string): Promise<Response> {
     return plain(405, "Method Not Allowed");
   }
   const url = new URL(request.url);
-  const decoded = decode(url.pathname);
+  const decoded = decodePath(url.pathname);
   if (decoded === undefined) return plain(400, "Bad Request");
 
   // An absolute path's `..` can't lead above `/`, so what is normal stays below the root.
@@ -84,17 +85,6 @@ async function respond(request: Request, root: string): Promise<Response> {
   }
   if (path.endsWith("/")) return redirect(url, path.slice(0, -1));
   return await createFileResponse(fileLike(file, stats), request, RANGES);
-}
-
-/** The path that a URL's path means, or `undefined` if no file can have it. */
-function decode(pathname: string): string | undefined {
-  try {
-    const path = decodeURIComponent(pathname);
-    // On Windows a backslash would be a second separator, which normalize() doesn't see.
-    return /[\0\\]/.test(path) ? undefined : path;
-  } catch {
-    return undefined;
-  }
 }
 
 function redirect(url: URL, pathname: string): Response {

@@ -652,11 +652,12 @@ Deno.test("past limits.queueBytes a call is refused, and was not sent", async ()
 Deno.test("what a subscriber throws goes to onError, and the others get the value", async () => {
   using time = new FakeTime();
   const network = new Network();
+  const bad = new RangeError("bad subscriber");
   const errors: unknown[] = [];
   const got: unknown[] = [];
   const { session, socket } = await network.join({ onError: (error) => void errors.push(error) });
   session.subscribe("image", () => {
-    throw new RangeError("bad subscriber");
+    throw bad;
   });
   const other = session.subscribe("image", (value) => got.push(value));
   const publish = (result: unknown) =>
@@ -665,7 +666,7 @@ Deno.test("what a subscriber throws goes to onError, and the others get the valu
   other.unsubscribe();
   publish(2);
   assertEquals(got, [1]);
-  assertEquals(errors, [new RangeError("bad subscriber"), new RangeError("bad subscriber")]);
+  assertEquals(errors, [bad, bad]);
   const call = session.call("test.echo");
   socket.peer.send({ type: "result", id: socket.request().id, result: "alive" });
   assertEquals(await call, "alive");
