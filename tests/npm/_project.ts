@@ -41,30 +41,31 @@ async function makeProject(): Promise<Project> {
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
   const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
   await run("npm", ["install", ...quiet, tarball, ...tools], folder);
-  await bundleCases(folder);
+  await bundle("tests/peers/_node_main.ts", `${folder}/cases.js`);
+  await bundle("tests/npm/_server_main.ts", `${folder}/server.js`);
+  await stop();
   return { package: built, tarball, folder };
 }
 
-/** Puts the cases of Hawser's client into one file, which imports the client by the package's name. */
-async function bundleCases(folder: string): Promise<void> {
+/** Bundles a module for the project: what it has of the client or the server is the package's own. */
+async function bundle(path: string, outfile: string): Promise<void> {
   await build({
-    entryPoints: [pathOf("tests/peers/_node_main.ts")],
-    outfile: `${folder}/cases.js`,
+    entryPoints: [pathOf(path)],
+    outfile,
     bundle: true,
     format: "esm",
     platform: "node",
     logLevel: "error",
     plugins: [{
-      name: "the package's client",
+      name: "the package",
       setup({ onResolve }) {
-        onResolve({ filter: /^(?:\.\.\/)+client\.ts$/ }, () => ({
-          path: "@hawser/hawser/client",
+        onResolve({ filter: /^(?:\.\.\/)+(?:client|server)\.ts$/ }, ({ path }) => ({
+          path: `@hawser/hawser/${path.slice(path.lastIndexOf("/") + 1, -".ts".length)}`,
           external: true,
         }));
       },
     }],
   });
-  await stop();
 }
 
 /**

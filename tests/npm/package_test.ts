@@ -1,7 +1,8 @@
 /** The npm edition: its form, what it brings along, and what TypeScript and each runtime make of it. */
 
 import { stop } from "esbuild";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { connect, ConnectionClosedError, RpcError } from "../../client.ts";
 import { pathOf } from "../../scripts/_deno.ts";
 import { bundleOf, checkBundles, checkEntryPoints, checkForm } from "../../scripts/check_npm.ts";
 import { startCutter } from "../peers/_cutter.ts";
@@ -116,5 +117,55 @@ for (const version of PYTHON_VERSIONS) {
   test(`the npm edition's client in Node 20 uses wslink ${version} for Python`, async (t) => {
     await using server = await startPythonUnderTest(version);
     await prove(t, "Node 20 (npm)", server);
+  });
+}
+
+/** Starts the server of the package in a runtime. */
+async function startServer(runtime: string): Promise<{ url: string } & AsyncDisposable> {
+  const { folder } = await openProject();
+  const [command = "", ...args] = runtimes[runtime]?.() ?? [];
+  const process = new Deno.Command(command, {
+    ...{ args: [...args, "server.js"], cwd: folder },
+    ...{ stdin: "null", stdout: "piped", stderr: "inherit" },
+  }).spawn();
+  const lines = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let url = "";
+  while (!url.includes("\n")) {
+    const { done, value } = await lines.read();
+    if (done) throw new Error(`The server in ${runtime} ended early`);
+    url += value;
+  }
+  return {
+    url: url.trim(),
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGKILL");
+      await process.status;
+      await lines.cancel();
+    },
+  };
+}
+
+for (const runtime of Object.keys(runtimes)) {
+  test(`the npm edition's server in ${runtime} serves clients of both wires`, async () => {
+    await using running = await startServer(runtime);
+    await using cutter = startCutter(running.url);
+    const secret = "open sesame";
+    for (const wire of ["json", "msgpack"] as const) {
+      await assertRejects(() => connect(running.url, { wire, secret: "wrong" }), RpcError);
+      await using session = await connect(running.url, { wire, secret });
+      const value = { list: [1, null, "⚓"], blob: new Uint8Array([1, 2, 3]) };
+      assertEquals(await session.call("echo", [value]), value);
+      const bytes = await session.call<Uint8Array>("bytes", [5_000_000]);
+      assertEquals([bytes.length, bytes.at(-1)], [5_000_000, 7]);
+      const published = session.subscribe("news")[Symbol.asyncIterator]();
+      assertEquals(await session.call("publish", ["news", value]), 1);
+      assertEquals(await published.next(), { done: false, value });
+
+      const reconnect = { initialDelay: 1 };
+      await using cut = await connect(cutter.url, { wire, secret, reconnect });
+      await assertRejects(() => cut.call("echo", [bytes]), ConnectionClosedError);
+      for await (const { state } of cut.statuses()) if (state === "open") break;
+      assertEquals(await cut.call("echo", [1]), 1);
+    }
   });
 }

@@ -9,16 +9,27 @@ import { clientRow, type Result, resultsOf, type Row, wslinkRow } from "./_resul
 
 const page = pathOf("docs/peers.md");
 
+/** Where the one file for browsers runs. */
+const CHROMIUM_PLACES = ["hawser.js", "worker", "shared worker", "service worker"]
+  .map((place) => `Chromium (${place})`);
+
+function hawserRows(runtime: string): Row[] {
+  return (["json", "msgpack"] as const).map((wire) =>
+    clientRow({ maker: "hawser", wire }, runtime)
+  );
+}
+
 const rows: Row[] = [
   ...["Deno", "Chromium"].flatMap((runtime) =>
     (["1.12.4", "2.5.0", "both"] as const).map((version) => wslinkRow(version, runtime))
   ),
-  ...["Deno", "Node 22", "Chromium"].flatMap((runtime) => [
+  ...["Deno", "Node 22", "Chromium", ...CHROMIUM_PLACES, "Node 20 (npm)"].flatMap((runtime) => [
     ...PYTHON_VERSIONS.map((version) =>
       clientRow({ maker: "wslink", version, wire: wireOf(version) }, runtime)
     ),
-    ...(["json", "msgpack"] as const).map((wire) => clientRow({ maker: "hawser", wire }, runtime)),
+    ...hawserRows(runtime),
   ]),
+  ...["Node 22 (npm)", "Node 24 (npm)", "Bun (npm)", "Deno (npm)"].flatMap(hawserRows),
 ].sort((a, b) => a.direction < b.direction ? 1 : a.direction > b.direction ? -1 : 0);
 
 /** The table as `deno fmt` leaves it. */
@@ -51,7 +62,9 @@ function write(results: Result[]): string {
 
 Made by the tests, from what they found: \`HAWSER_WRITE_PEERS=1 deno task test\` writes this page
 anew. Every peer is the unmodified package from PyPI or npm. The lines of Hawser with Hawser are the
-measure for the others: the same cases, another runtime.
+measure for the others: the same cases, another runtime. Where it says npm, the client is the packed
+npm edition, installed as its users do; the other lines are of the source, bundled for Chromium, and
+\`hawser.js\` is what \`deno task build:browser\` makes, under a strict policy.
 
 ${table(results)}
 
@@ -87,7 +100,7 @@ Deno.test("docs/peers.md says what the tests of the peers found", () => {
   if (Deno.env.get("HAWSER_WRITE_PEERS") === "1") {
     if (!complete) {
       throw new Error(
-        `${results.length} of ${rows.length} lines are known: run all of tests/browser and tests/peers`,
+        `${results.length} of ${rows.length} lines are known: run tests/browser, tests/npm, tests/peers`,
       );
     }
     Deno.writeTextFileSync(page, write(results));
