@@ -89,7 +89,7 @@ async function respond(request: Request, root: string): Promise<Response> {
 
 function redirect(url: URL, pathname: string): Response {
   url.pathname = pathname;
-  return Response.redirect(url, 301);
+  return Response.redirect(url.href, 301);
 }
 
 function plain(status: number, statusText: string): Response {

@@ -19,22 +19,17 @@
  */
 import type { Buffer } from "node:buffer";
 import { once } from "node:events";
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-  STATUS_CODES,
-} from "node:http";
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { type Duplex, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
 import { type CreateServer, createServerWith } from "../server/create.ts";
 import type { CloseInfo } from "../protocol/mod.ts";
 import type { Server, Upgrade } from "../server/server.ts";
 import { startHeartbeat } from "./_heartbeat.ts";
-import { type Answer, listen, type Listening, type ServeOptions, toPathname } from "./_listen.ts";
+import { listen, type Listening, type ServeOptions, toPathname } from "./_listen.ts";
+import { respond, toRequest, write } from "./_node_http.ts";
 import { refuse } from "./_refuse.ts";
 import { serveDir } from "./files.ts";
 
@@ -234,45 +229,4 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
 /** What a client may send before its good hello: all its hellos, and what one read may bring besides. */
 function strangersBytes({ helloSize, helloAttempts }: Server["limits"]): number {
   return helloSize * helloAttempts + 65_536;
-}
-
-/** A request as the rest of the world knows it; `undefined` if it is none. */
-function toRequest({ url = "/", method = "GET", rawHeaders, headers, socket }: IncomingMessage) {
-  try {
-    const origin = `${"encrypted" in socket ? "https" : "http"}://${headers.host ?? "localhost"}`;
-    const list = new Headers();
-    for (let i = 1; i < rawHeaders.length; i += 2) {
-      list.append(rawHeaders[i - 1] ?? "", rawHeaders[i] ?? "");
-    }
-    return new Request(url.startsWith("/") ? origin + url : url, { method, headers: list });
-  } catch {
-    return undefined;
-  }
-}
-
-/** Answers a request of `node:http`. */
-async function respond(
-  answer: Answer,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): Promise<void> {
-  const request = toRequest(incoming);
-  const response = request ? await answer(request) : new Response("Bad request", { status: 400 });
-  outgoing.statusCode = response.status;
-  outgoing.setHeaders(response.headers);
-  await pipeline(response.body ? Readable.from(response.body) : [], outgoing);
-}
-
-/** Answers a request to upgrade with something else, by hand: `node:http` leaves its socket alone. */
-async function write(tcp: Duplex, response: Response): Promise<void> {
-  tcp.on("error", () => {});
-  // Nobody reads on, so that the other end's hanging up would go unnoticed.
-  tcp.once("finish", () => tcp.destroy());
-  const body = await response.text();
-  const lines = [
-    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}`,
-    ...Array.from(response.headers, ([name, value]) => `${name}: ${value}`),
-    `content-length: ${body.length}`,
-  ];
-  tcp.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
