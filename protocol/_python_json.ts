@@ -14,6 +14,10 @@ const LONG_INTEGER = /(?:^|[[:,\s-])[1-9]\d{15}/;
  */
 const TOKEN = /(?<![\d.eE+-])(?:NaN|-?Infinity|-?[1-9]\d{15,}(?![\d.eE]))(?!\s*:)/g;
 
+/** What stands behind the mark for a bare word. */
+const LETTERS = new Map([["NaN", "N"], ["Infinity", "I"], ["-Infinity", "-"]]);
+const WORDS = new Map([["N", NaN], ["I", Infinity], ["-", -Infinity]]);
+
 /** What Python itself reads and writes (its `sys.int_info.default_max_str_digits`): more costs much time. */
 const MAX_DIGITS = 4300;
 
@@ -73,10 +77,12 @@ function endOfString(text: string, start: number): number {
  * puts the values in their places.
  */
 function parseMarked(text: string): unknown {
-  // Nobody can have guessed it, escaped or not. (randomUUID is missing on pages without TLS.)
-  const mark = crypto.getRandomValues(new Uint32Array(4)).join();
+  // No text begins like this by accident; who does it on purpose gets the number
+  // that they could have sent. With a letter it is so short that the engine makes
+  // one string for all that are equal. (randomUUID is missing on pages without TLS.)
+  const mark = `~${(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0).toString(36)}`;
   const token = new RegExp(TOKEN);
-  let marked = "";
+  const marked: string[] = [];
   let copied = 0;
   let quote = text.indexOf('"');
   for (let match = token.exec(text); match; match = token.exec(text)) {
@@ -88,12 +94,14 @@ function parseMarked(text: string): unknown {
     }
     if (end > match.index) token.lastIndex = end;
     else {
-      marked += `${text.slice(copied, match.index)}"${mark}${match[0]}"`;
+      const [word] = match;
+      marked.push(text.slice(copied, match.index), '"', mark, LETTERS.get(word) ?? word, '"');
       copied = token.lastIndex;
     }
   }
   try {
-    return unmarkAll(JSON.parse(marked + text.slice(copied)), mark);
+    marked.push(text.slice(copied));
+    return unmarkAll(JSON.parse(marked.join("")), mark);
   } catch (cause) {
     throw malformed(cause);
   }
@@ -118,8 +126,10 @@ function unmarkAll(value: unknown, mark: string): unknown {
 }
 
 function unmark(token: string): number | bigint {
+  const word = WORDS.get(token);
+  if (word !== undefined) return word;
   const number = Number(token);
-  if (Number.isSafeInteger(number) || /^-?[NI]/.test(token)) return number;
+  if (Number.isSafeInteger(number)) return number;
   if (token.length > MAX_DIGITS + 1) throw new RangeError("An integer has too many digits");
   return BigInt(token);
 }

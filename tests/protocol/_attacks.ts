@@ -5,10 +5,9 @@
  */
 import { JsonDecoder, MsgpackDecoder, ProtocolError } from "../../protocol/mod.ts";
 
-/** One message of 200 MB or so: the bytes over and over as elements of a list, in frames of 4 MB. */
-function msgpack(element: readonly number[]): void {
+/** One message of 100 MB or so: the bytes over and over as elements of a list, in frames of 4 MB. */
+function msgpack(element: readonly number[], count = Math.floor(100e6 / element.length)): void {
   const decoder = new MsgpackDecoder();
-  const count = Math.floor(200e6 / element.length);
   // {"id": "r", "result": [...]}
   const head = [0x82, 0xa2, 0x69, 0x64, 0xa1, 0x72, 0xa6, 0x72, 0x65, 0x73, 0x75, 0x6c, 0x74, 0xdd];
   const total = head.length + 4 + count * element.length;
@@ -31,11 +30,17 @@ function msgpack(element: readonly number[]): void {
   }
 }
 
-/** One text of 200 MB or so. */
-function json(element: string, tail: string): void {
-  const count = Math.floor(200e6 / element.length);
+/** One text of 100 MB or so. */
+function json(
+  element: string,
+  tail: string,
+  count = Math.floor(100e6 / element.length),
+): void {
   new JsonDecoder().decode('{"id":"r","result":[' + element.repeat(count) + tail);
 }
+
+/** Nearly as many values as are allowed. */
+const MANY = 1_999_000;
 
 const ATTACKS: Readonly<Record<string, () => void>> = {
   "2.x, nil": () => msgpack([0xc0]),
@@ -51,7 +56,10 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
   "1.x, numbers": () => json("0,", "0]}"),
   "1.x, bare words": () => json("NaN,", "NaN]}"),
   "1.x, empty texts": () => json('"",', "NaN]}"),
-  "1.x, a text of escaped quotes": () => json(' "' + '\\"'.repeat(99_999_998) + '",', "NaN]}"),
+  "1.x, a text of escaped quotes": () => json(' "' + '\\"'.repeat(49_999_998) + '",', "NaN]}"),
+  "2.x, as much binary as may be": () => msgpack([0xc4, 0x00], MANY),
+  "1.x, as many bare words as may be": () => json("NaN,", "NaN]}", MANY),
+  "1.x, as many long integers as may be": () => json("9007199254740993,", "NaN]}", MANY),
 };
 
 for (const [name, attack] of Object.entries(ATTACKS)) {
