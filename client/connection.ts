@@ -38,6 +38,7 @@ import {
 } from "../protocol/messages.ts";
 import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
 import { defer } from "../protocol/deferred.ts";
+import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
 import { findWebSocket } from "./_websocket.ts";
 import type { Link } from "./_link.ts";
@@ -351,6 +352,8 @@ class Connection {
     // the socket is, since frames don't wait.
     const codec = wire === "json" ? await jsonCodec(this.#limits) : msgpackCodec(this.#limits);
     signal.throwIfAborted();
+    // A batch may come right behind the answer that agrees on it.
+    if (codec.decoder instanceof MsgpackDecoder) codec.decoder.batched = features.includes("batch");
     const socket = new ClientSocket(new WebSocket(this.#url), codec, this.#limits);
     const answer = defer<Message>();
     /** What comes behind the answer, before the session is ready for it. */
@@ -455,6 +458,9 @@ class ClientSocket {
   readonly #queue: SendQueue;
   /** What came since the last message that was put together, in bytes. */
   #unread = 0;
+  /** Bytes that have come, text in UTF-16 units. */
+  #received = 0;
+  #acks: Acks | undefined;
 
   constructor(socket: SocketLike, { encoder, decoder }: Codec, limits: Limits) {
     this.#socket = socket;
@@ -472,6 +478,7 @@ class ClientSocket {
     this.closed = new Promise((resolve) => {
       socket.onclose = ({ code, reason }) => {
         socket.onopen = socket.onmessage = socket.onclose = null;
+        this.#acks?.stop();
         this.#queue.clear();
         // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
         resolve({ code: code || 1006, reason });
@@ -528,11 +535,20 @@ class ClientSocket {
       encoder.frameSize = Math.max(MIN_FRAME_SIZE, Math.min(maxMsgSize, MAX_FRAME_SIZE));
     }
     const agreed = readAgreement(hawser, features);
+    if (agreed.has("batch") && encoder instanceof MsgpackEncoder) {
+      this.#queue.batch = encoder.frameSize;
+    }
+    if (agreed.has("ack")) {
+      this.#acks = new Acks(this.#received, (bytes) => {
+        this.#queue.send(this.#encoder.encode(ackMessage(clientID, bytes)));
+      });
+    }
     const agreement = agreed.has("resume") ? readTicket(hawser) : undefined;
     return { clientId: clientID, features: agreed, agreement };
   }
 
   close(code: number, reason: string): void {
+    this.#queue.flush();
     this.#socket.close(code, reason);
   }
 
@@ -541,13 +557,21 @@ class ClientSocket {
       if (typeof data !== "string" && !(data instanceof ArrayBuffer)) {
         throw new ProtocolError("frame-kind", "A frame is neither a text nor an ArrayBuffer");
       }
-      this.#unread += typeof data === "string" ? data.length : data.byteLength;
+      const length = typeof data === "string" ? data.length : data.byteLength;
+      this.#received += length;
+      this.#unread += length;
       let message = this.#decoder.decode(data);
+      let onlyAcks = message !== undefined;
       for (; message; message = this.#decoder.next()) {
         const size = this.#unread;
         this.#unread = 0;
-        this.onMessage(message, size);
+        if (this.#acks && isAck(message)) this.#queue.acknowledge(message.args[0]);
+        else {
+          onlyAcks = false;
+          this.onMessage(message, size);
+        }
       }
+      this.#acks?.read(this.#received, onlyAcks);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.error = error;

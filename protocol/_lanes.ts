@@ -190,7 +190,7 @@ export class Lanes {
     }
     const done = entry.index >= entry.frames.length;
     if (done) this.#takeOut(lane, entry);
-    else if (entry.key !== undefined) lane.newest?.delete(entry.key);
+    else forgetNewest(lane, entry);
     this.#atomic = entry.atomic && !done ? entry : undefined;
     this.#arrange(lane, true);
     return done;
@@ -248,9 +248,7 @@ export class Lanes {
     if (entry.node) List.remove(entry.node);
     entry.lane = undefined;
     this.#size--;
-    if (entry.key !== undefined && lane.newest?.get(entry.key) === entry) {
-      lane.newest.delete(entry.key);
-    }
+    forgetNewest(lane, entry);
   }
 
   /** Puts a lane where its first message belongs; at the end if it is there already and had its turn. */
@@ -273,4 +271,9 @@ export class Lanes {
     if (entry.begun) return this.#begun;
     return entry.latest ? this.#bulkLatest : this.#bulk;
   }
+}
+
+/** A newer one of the same key may have come while this one goes out. */
+function forgetNewest({ newest }: Lane, entry: Entry): void {
+  if (entry.key !== undefined && newest?.get(entry.key) === entry) newest.delete(entry.key);
 }

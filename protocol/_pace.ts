@@ -52,11 +52,31 @@ const SMALL_SLACK = 64 * 1024;
 /** A peer's least window, in bytes: four of the smallest pieces on their way. */
 const MIN_WINDOW = 64 * 1024;
 
+/**
+ * On a short way programs are slower than the link, and see to a connection
+ * every now and then: what keeps it busy meanwhile, in ms and at most in bytes.
+ */
+const BUSY_TIME = 20;
+const FAST_WINDOW = 1024 * 1024;
+
 /** The most for a peer that acknowledges, in bytes: 1 Gbit/s around the world. */
 const MAX_WINDOW = 64 * 1024 * 1024;
 
 /** A rate is taken over this time at least, in ms: timers and clocks are coarse. */
 const SAMPLE_TIME = 4;
+
+/** How long a frame may take that goes out whole to a peer that acknowledges, in ms. */
+const WHOLE_TIME = 2;
+
+/** Something that was once written, until it is acknowledged. */
+interface Probe {
+  /** All that had been written then. */
+  readonly bytes: number;
+  readonly time: number;
+  /** Whether nothing else was under way. */
+  readonly alone: boolean;
+  readonly size: number;
+}
 
 /** What a connection has measured of its link. */
 export class Pace {
@@ -70,7 +90,7 @@ export class Pace {
   #sampleBytes = 0;
   #sampleTime: number | undefined;
   /** What was once written at what time, until it is acknowledged. */
-  #probe: { readonly bytes: number; readonly time: number; readonly alone: boolean } | undefined;
+  #probe: Probe | undefined;
   /** The shortest time from writing to acknowledgement, in ms. */
   #roundTrip = Infinity;
   #water = FIRST_WATER;
@@ -99,12 +119,13 @@ export class Pace {
   /** What may be under way to an acknowledging peer: twice what keeps the link busy, so that a faster one shows. */
   get #window(): number {
     if (this.#rate === 0 || this.#roundTrip === Infinity) return FIRST_WATER;
-    return Math.min(Math.max(2 * this.#filling, MIN_WINDOW), MAX_WINDOW);
+    const busy = Math.min(this.#rate * BUSY_TIME, FAST_WINDOW);
+    return Math.min(Math.max(2 * this.#filling, busy, MIN_WINDOW), MAX_WINDOW);
   }
 
   /** What keeps the link busy for one round trip. */
   get #filling(): number {
-    return this.#rate === 0 ? 0 : this.#rate * Math.min(this.#roundTrip, 1000);
+    return this.#roundTrip === Infinity ? 0 : this.#rate * this.#roundTrip;
   }
 
   roomForSmall(buffered: number): boolean {
@@ -117,6 +138,8 @@ export class Pace {
 
   /** Whether a frame may go out whole if nothing else waits: its pieces would all be handed over now. */
   roomForWhole(buffered: number, size: number): boolean {
+    // A peer that acknowledges does so by the frame: a long one would be a leap in the dark.
+    if (this.acknowledged !== undefined && size > this.#rate * WHOLE_TIME) return false;
     return size <= MAX_WHOLE && this.#underWay(buffered) + size <= this.#most * 1.25;
   }
 
@@ -137,7 +160,7 @@ export class Pace {
     this.written += size;
     // A smaller one is acknowledged when the peer finds the time.
     if (this.acknowledged === undefined || size < ACK_SIZE) return;
-    this.#probe ??= { bytes: this.written, time: now, alone };
+    this.#probe ??= { bytes: this.written, time: now, alone, size };
   }
 
   /**
@@ -147,7 +170,10 @@ export class Pace {
    * @param more Whether anything waits for it.
    */
   poll(buffered: number, more: boolean, now: number): void {
-    if (this.acknowledged !== undefined) return;
+    if (this.acknowledged !== undefined) {
+      this.#idlePolls++;
+      return;
+    }
     const taken = this.written - buffered;
     if (taken > this.#sampleBytes || buffered === 0) this.#idlePolls = 0;
     else this.#idlePolls++;
@@ -173,9 +199,12 @@ export class Pace {
     if (!(bytes >= (this.acknowledged ?? 0) && bytes <= this.written)) return false;
     if (this.acknowledged === undefined) this.#sampleTime = undefined;
     this.acknowledged = bytes;
+    this.#idlePolls = 0;
     if (this.#probe && bytes >= this.#probe.bytes) {
-      const { time, alone } = this.#probe;
-      const roundTrip = Math.max(now - time, MIN_ROUND_TRIP);
+      const { time, alone, size } = this.#probe;
+      // What the frame itself took on the link is not the way's.
+      const own = this.#rate === 0 ? 0 : size / this.#rate;
+      const roundTrip = Math.max(now - time - own, MIN_ROUND_TRIP);
       this.#probe = undefined;
       // What waited behind others says nothing about the path, unless it was faster.
       if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;

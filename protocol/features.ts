@@ -10,7 +10,7 @@ import { isMap } from "./messages.ts";
 /**
  * An extension, agreed on by itself.
  *
- * - `ack`: a receiver says which publications it has taken, and so sets the pace.
+ * - `ack`: a receiver says how much it has read, and so sets the pace.
  * - `batch`: several small messages travel in one frame.
  * - `call`: calls can be cancelled, have a deadline and report progress, and the server may call.
  * - `describe`: a server says what it offers.
@@ -30,7 +30,7 @@ export type Feature =
   | "subscribe";
 
 /** The extensions that this version has. */
-export const FEATURES: readonly Feature[] = ["call", "ping", "resume", "stream"];
+export const FEATURES: readonly Feature[] = ["ack", "batch", "call", "ping", "resume", "stream"];
 
 /** The version of the extensions that this page describes. */
 const VERSION = 1;

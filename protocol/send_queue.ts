@@ -5,7 +5,8 @@
  */
 import type { Frame } from "./codec.ts";
 import { defer, type Deferred } from "./deferred.ts";
-import { HEADER_SIZE, lendChunk } from "./_chunks.ts";
+import { ProtocolError } from "./errors.ts";
+import { HEADER_SIZE, joinFrames, lendChunk } from "./_chunks.ts";
 import { Entry, Lanes } from "./_lanes.ts";
 import { List } from "./_list.ts";
 import { Pace } from "./_pace.ts";
@@ -118,6 +119,15 @@ export interface QueueStats {
 /** `WebSocket.OPEN` */
 const OPEN = 1;
 
+/** The longest frame that travels with others, in bytes: with longer ones there is little to save. */
+const MAX_BATCHED = 2048;
+
+/** How many bytes travel together at most, where the peer's frames may be as long. */
+const BATCH_SIZE = 32 * 1024;
+
+/** How often a batch waits for more from the microtasks that are due: calls answer one another in them. */
+const MAX_HOPS = 4;
+
 /**
  * Sends messages and holds them back while the socket is behind: small ones
  * before bulk, bulk in turns, in order within each topic. At most so many bytes
@@ -146,6 +156,10 @@ export class SendQueue implements BudgetMember {
   #sent = 0;
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Small frames that go out together when this turn of the event loop is over. */
+  #batch: Uint8Array<ArrayBuffer>[] = [];
+  #batched = 0;
+  #batchSize = 0;
   #idle: Deferred<void> | undefined;
   /** Who is told when frames are no longer held. */
   readonly #done = new Map<readonly Frame[], () => void>();
@@ -202,6 +216,28 @@ export class SendQueue implements BudgetMember {
       heldMessages: this.#lanes.size,
       oldestAge: now - oldest,
     };
+  }
+
+  /**
+   * How many bytes of small 2.x messages travel in one frame: 0 with a peer that
+   * reads one message a frame.
+   */
+  get batch(): number {
+    return this.#batchSize;
+  }
+
+  set batch(size: number) {
+    this.flush();
+    this.#batchSize = Math.min(size, BATCH_SIZE);
+  }
+
+  /** Hands over what waits for the end of this turn: something follows that doesn't go through the queue. */
+  flush(): void {
+    const frames = this.#batch;
+    if (frames.length === 0) return;
+    this.#batch = [];
+    this.#batched = 0;
+    if (this.#socket.readyState === OPEN) this.#socket.send(joinFrames(frames));
   }
 
   /**
@@ -275,12 +311,18 @@ export class SendQueue implements BudgetMember {
    * is that, and not the socket, which says how much may be under way.
    *
    * @param bytes All that has come since the connection began, text in UTF-16 units.
-   * @returns Whether that can be: no less than the last time, no more than was sent.
+   * @throws {ProtocolError} If that can't be: less than the last time, or more than was sent.
    */
-  acknowledge(bytes: number): boolean {
-    const good = this.#pace.acknowledge(bytes, this.#lanes.size > 0, this.#now());
-    if (good) this.#pump();
-    return good;
+  acknowledge(bytes: unknown): void {
+    const good = typeof bytes === "number" &&
+      this.#pace.acknowledge(bytes, this.#lanes.size > 0, this.#now());
+    if (!good) {
+      throw new ProtocolError(
+        "bad-message",
+        `An acknowledgement counts the bytes that were read: received ${String(bytes)}`,
+      );
+    }
+    this.#pump();
   }
 
   /**
@@ -289,6 +331,7 @@ export class SendQueue implements BudgetMember {
    * @returns A promise that never rejects; it stays open while the socket is stuck.
    */
   drained(): Promise<void> {
+    this.flush();
     if (this.#lanes.size === 0 && this.#socket.bufferedAmount === 0) return Promise.resolve();
     this.#idle ??= defer();
     this.#schedule();
@@ -299,6 +342,8 @@ export class SendQueue implements BudgetMember {
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#batch = [];
+    this.#batched = 0;
     const entries = [...this.#lanes.entries()];
     this.#lanes.clear();
     for (const entry of entries) {
@@ -345,12 +390,12 @@ export class SendQueue implements BudgetMember {
   #sendAtOnce(frames: readonly Frame[], options: SendOptions | undefined): boolean {
     const [frame] = frames;
     if (frame === undefined || frames.length > 1 || this.#lanes.size > 0) return false;
-    const buffered = this.#socket.bufferedAmount;
+    const buffered = this.#buffered;
     const room = options?.policy === "latest"
       ? this.#pace.roomForLatest(buffered, frame.length)
       : this.#pace.roomForBulk(buffered);
     if (!room || this.#isCut(frame, frame.length, buffered)) return false;
-    this.#write(frame);
+    this.#write(frame, true);
     this.#sent++;
     return true;
   }
@@ -403,20 +448,47 @@ export class SendQueue implements BudgetMember {
     if (listed) List.remove(listed);
   }
 
-  #write(frame: Frame): void {
-    this.#writeNow(frame);
+  /** Sends a frame, with others if it is a whole small message: a chunk's length is its frame's. */
+  #write(frame: Frame, whole: boolean): void {
+    const batched = whole && this.#batchSize > 0 && frame.length <= MAX_BATCHED;
+    if (!batched || typeof frame === "string") return this.#writeNow(frame);
+    if (this.#socket.readyState !== OPEN) return;
+    this.#pace.wrote(frame.length, this.#now());
+    this.#collect(frame);
   }
 
   /** A socket that is closing takes nothing any more, and some say so by throwing. */
   #writeNow(frame: Frame): void {
     if (this.#socket.readyState !== OPEN) return;
+    this.flush();
     this.#pace.wrote(frame.length, this.#now());
     this.#socket.send(frame);
   }
 
+  #collect(frame: Uint8Array<ArrayBuffer>): void {
+    if (this.#batched + frame.length > this.#batchSize) this.flush();
+    if (this.#batch.length === 0) this.#flushLater(1, 0);
+    this.#batch.push(frame);
+    this.#batched += frame.length;
+  }
+
+  /** Flushes once the microtasks that are due bring nothing more. */
+  #flushLater(size: number, hops: number): void {
+    queueMicrotask(() => {
+      if (this.#batch.length > size && hops < MAX_HOPS) {
+        this.#flushLater(this.#batch.length, hops + 1);
+      } else this.flush();
+    });
+  }
+
+  /** Bytes that the network has not taken. */
+  get #buffered(): number {
+    return this.#socket.bufferedAmount + this.#batched;
+  }
+
   #pump(): void {
     const pace = this.#pace;
-    let buffered = this.#socket.bufferedAmount;
+    let buffered = this.#buffered;
     const room = {
       get small() {
         return pace.roomForSmall(buffered);
@@ -437,7 +509,7 @@ export class SendQueue implements BudgetMember {
         this.#forget(entry);
         this.#sent++;
       }
-      buffered = this.#socket.bufferedAmount;
+      buffered = this.#buffered;
     }
     if (this.#waiting.size > 0) this.admit();
     this.#settle();
@@ -446,7 +518,8 @@ export class SendQueue implements BudgetMember {
   /** Asks again later if there is anything to ask for. */
   #settle(): void {
     const waits = this.#lanes.size > 0;
-    if (waits || (this.#idle && this.#socket.bufferedAmount > 0)) this.#schedule();
+    const polls = waits && this.#pace.acknowledged === undefined;
+    if (polls || (this.#idle && (waits || this.#buffered > 0))) this.#schedule();
     else if (this.#idle) {
       this.#idle.resolve();
       this.#idle = undefined;
@@ -461,11 +534,11 @@ export class SendQueue implements BudgetMember {
     // An attachment of the 1.x wire has no header that could say where a piece belongs.
     if (
       entry.atomic || typeof frame === "string" ||
-      !this.#isCut(frame, size, this.#socket.bufferedAmount)
+      !this.#isCut(frame, size, this.#buffered)
     ) {
       if (entry.at > 0 && typeof frame !== "string") {
         this.#writePart(frame, entry.at, frame.length);
-      } else this.#write(frame);
+      } else this.#write(frame, entry.frames.length === 1);
       entry.index++;
       entry.at = 0;
       return size;
@@ -494,7 +567,7 @@ export class SendQueue implements BudgetMember {
   #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#pace.poll(this.#socket.bufferedAmount, this.#lanes.size > 0, this.#now());
+      this.#pace.poll(this.#buffered, this.#lanes.size > 0, this.#now());
       this.#pump();
     }, this.#pace.delay);
   }

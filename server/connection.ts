@@ -24,6 +24,7 @@ import {
   RpcError,
   type Wire,
 } from "../protocol/mod.ts";
+import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import type { SendBudget } from "../protocol/send_budget.ts";
 import {
   type QueueStats,
@@ -56,6 +57,9 @@ export interface ConnectionHost extends SessionHost {
   gone(connection: Connection): void;
 }
 
+/** The longest frame that a Hawser client gets, in bytes: it has no bound of its own. */
+const MAX_FRAME_SIZE = 4 * 1024 * 1024;
+
 /** The close code for a client that doesn't read what it is sent. */
 export const SLOW_CONSUMER = 4013;
 
@@ -75,6 +79,9 @@ export class Connection {
   /** Frames that came while a secret is being checked; they hold no more than one hello may. */
   #backlog: (string | ArrayBuffer)[] = [];
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Bytes that have come, text in UTF-16 units. */
+  #received = 0;
+  #acks: Acks | undefined;
 
   /**
    * Starts to wait for the hello.
@@ -123,11 +130,20 @@ export class Connection {
   receive(data: string | ArrayBuffer): void {
     if (this.#state === "closed") return;
     if (this.#checking) return this.#defer(data);
+    this.#received += sizeOf(data);
     try {
       const decoder = this.#decoderFor(data);
       this.#unread += sizeOf(data);
       let message = decoder.decode(data);
-      for (; message; message = decoder.next()) this.#handle(message);
+      let onlyAcks = message !== undefined;
+      for (; message; message = decoder.next()) {
+        if (this.#acks && isAck(message)) this.#queue.acknowledge(message.args[0]);
+        else {
+          onlyAcks = false;
+          this.#handle(message);
+        }
+      }
+      this.#acks?.read(this.#received, onlyAcks);
     } catch (error) {
       if (error instanceof ProtocolError) this.close(error.closeCode, error.message);
       else {
@@ -226,6 +242,7 @@ export class Connection {
    */
   close(code = 1000, reason = ""): void {
     if (this.#state === "closed") return;
+    this.#queue.flush();
     this.#socket.close(code, cut(reason));
     // The socket's own close event may take as long as the peer likes.
     this.#release({ code, reason });
@@ -246,6 +263,7 @@ export class Connection {
     this.#state = "closed";
     clearTimeout(this.#helloTimer);
     this.#backlog = [];
+    this.#acks?.stop();
     this.#queue.clear();
     this.#session.disconnected(this, close);
   }
@@ -339,6 +357,7 @@ export class Connection {
         : {}),
     };
     this.send({ type: "result", id, result });
+    if (isNew) this.#switchOn(features);
     if (missing) this.#session.resumed(missing);
     else if (isNew) this.#session.begin();
   }
@@ -350,6 +369,18 @@ export class Connection {
     const missing = session?.resume(this, offer.received);
     if (session && missing) this.#session = session;
     return missing;
+  }
+
+  /** Begins with what is the connection's own among what was agreed on. */
+  #switchOn(features: ReadonlySet<Feature>): void {
+    const decoder = this.#decoder;
+    if (features.has("batch") && decoder instanceof MsgpackDecoder) {
+      decoder.batched = true;
+      this.#queue.batch = MAX_FRAME_SIZE;
+    }
+    if (features.has("ack")) {
+      this.#acks = new Acks(this.#received, (bytes) => this.send(ackMessage("server", bytes)));
+    }
   }
 
   #helloFailed(id: string): void {

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Frame, MsgpackDecoder, MsgpackEncoder } from "../../protocol/mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { type Frame, MsgpackDecoder, MsgpackEncoder, ProtocolError } from "../../protocol/mod.ts";
 import { SendBudget } from "../../protocol/send_budget.ts";
 import { SendQueue, type SendQueueOptions, type Socket } from "../../protocol/send_queue.ts";
 
@@ -755,4 +755,101 @@ Deno.test("SendQueue lets go of every message that it has sent", () => {
   }
   // 3.1 GiB went through.
   assert(Deno.memoryUsage().external < 1024 * MIB);
+});
+
+Deno.test("SendQueue puts the small messages of one turn into one frame for a peer that reads them so", async () => {
+  using f = new Fixture();
+  f.queue.batch = 4 * MIB;
+  const small = (i: number) => reply(`rpc:c:${i}`, 10);
+  for (let i = 0; i < 5; i++) f.queue.send(small(i));
+  assertEquals(f.socket.sent.length, 0);
+  await settled();
+  await settled();
+  assertEquals(f.socket.sent.length, 1);
+  const decoder = new MsgpackDecoder();
+  decoder.batched = true;
+  const ids: string[] = [];
+  for (const frame of f.socket.sent) {
+    for (let m = decoder.decode(frame); m; m = decoder.next()) if ("id" in m) ids.push(m.id);
+  }
+  assertEquals(ids, [0, 1, 2, 3, 4].map((i) => `rpc:c:${i}`));
+});
+
+Deno.test("SendQueue flushes a batch that is full, before what is long, and when it is told to", () => {
+  using f = new Fixture(64 * MIB);
+  f.queue.batch = 4 * MIB;
+  for (let i = 0; i < 100; i++) f.queue.send(reply(`rpc:c:${i}`, 1000));
+  const full = f.socket.sent.length;
+  assert(full >= 3 && f.socket.sent.every((frame) => frame.length <= 32 * KIB));
+  // The last chunk of a long one is short, and still no message of its own.
+  f.queue.send(reply("rpc:c:long", 512 * KIB + 20));
+  f.queue.send(reply("rpc:c:last", 10));
+  f.queue.flush();
+  f.flushAll();
+  f.queue.flush();
+  const decoder = new MsgpackDecoder();
+  decoder.batched = true;
+  const ids: string[] = [];
+  for (const frame of f.socket.sent) {
+    for (let m = decoder.decode(frame); m; m = decoder.next()) if ("id" in m) ids.push(m.id);
+  }
+  assertEquals(ids.length, 102);
+  assertEquals(ids.slice(-2).sort(), ["rpc:c:last", "rpc:c:long"]);
+});
+
+Deno.test("SendQueue goes by what the peer has read once it says so, and asks the socket no more", () => {
+  using f = new Fixture(64 * MIB);
+  f.queue.acknowledge(0);
+  f.queue.send(reply("rpc:c:0", 4 * MIB));
+  const first = f.socket.sent.length;
+  // The kernel takes everything at once; the peer has read nothing.
+  f.socket.bufferedAmount = 0;
+  assertEquals(f.timers.pending, 0);
+  assertEquals(f.socket.sent.length, first);
+  let read = 0;
+  let most = 0;
+  for (let i = 0; i < f.socket.sent.length; i++) {
+    const written = f.socket.sent.reduce((sum, frame) => sum + frame.length, 0);
+    most = Math.max(most, written - read);
+    // 2.5 MB/s, and a round trip of 2 ms on top.
+    const { length } = f.socket.sent[i] ?? "";
+    f.timers.now += length / 2500 + (i === 0 ? 2 : 0);
+    read += length;
+    f.queue.acknowledge(read);
+  }
+  assertEquals(f.arrived(), ["rpc:c:0"]);
+  assert(most <= 384 * KIB, `${most} bytes were on their way`);
+});
+
+Deno.test("SendQueue lets the latest picture go when the peer has nearly read the one before", () => {
+  using f = new Fixture(64 * MIB);
+  const latest = { policy: "latest", order: "image" } as const;
+  f.queue.acknowledge(0);
+  let read = 0;
+  let onTheWay = 0;
+  for (let i = 0; i < 50; i++) {
+    f.socket.bufferedAmount = 0;
+    f.queue.send(publication("image", `${i}`, 200_000), latest);
+    // The link takes a sixth of what is published.
+    f.timers.now += 33;
+    const written = f.socket.sent.reduce((sum, frame) => sum + frame.length, 0);
+    read = Math.min(written, read + 33 * 1000);
+    f.queue.acknowledge(read);
+    onTheWay = Math.max(onTheWay, written - read);
+  }
+  // One picture, and a window of others' at most.
+  assert(onTheWay < 300_000, `${onTheWay} bytes on their way`);
+  assert(f.queue.dropped > 30);
+  const { heldMessages } = f.queue.stats();
+  assert(heldMessages <= 2, `${heldMessages} wait`);
+});
+
+Deno.test("SendQueue.acknowledge() refuses what can't be", () => {
+  using f = new Fixture();
+  f.queue.send(["12345"]);
+  for (const bytes of [6, -1, NaN, "5", null, undefined]) {
+    assertThrows(() => f.queue.acknowledge(bytes), ProtocolError, "acknowledgement");
+  }
+  f.queue.acknowledge(5);
+  assertThrows(() => f.queue.acknowledge(4), ProtocolError, "acknowledgement");
 });
