@@ -625,6 +625,28 @@ async function reported(made: SubjectLauncher, ask: () => void): Promise<unknown
 }
 
 const launcherSteps: Record<string, Step> = {
+  async "an address with the page's host"({ SmartConnect }, { url }) {
+    const sessionURL = `ws://USE_HOSTNAME:${new URL(url).port}/ws?of=USE_HOST&name=USE_HOSTNAME`;
+    const smart = SmartConnect.newInstance({ config: { sessionURL } });
+    const { seen, ready, closed } = watch(smart);
+    smart.connect();
+    await ready;
+    const address = String(smart.getConfig().sessionURL);
+    smart.getSession()?.close();
+    await closed;
+    // Ports are new in each run.
+    return [seen, address.replaceAll(/:\d+/g, ":port").replaceAll(location.port, "port")];
+  },
+  async "no launcher, but a server beside the page"({ SmartConnect }, { launcher }) {
+    const smart = SmartConnect.newInstance({ config: { sessionManagerURL: `${launcher}/text` } });
+    const { seen, ready, closed } = watch(smart);
+    smart.connect();
+    await ready;
+    const isBeside = String(smart.getConfig().sessionURL) === `ws://${location.host}/ws`;
+    smart.getSession()?.close();
+    await closed;
+    return [seen, isBeside];
+  },
   async "a launched process"({ SmartConnect }, { launcher }) {
     const config = { sessionManagerURL: `${launcher}/ok`, application: "cone" };
     const smart = SmartConnect.newInstance({ config });
