@@ -1,10 +1,11 @@
-/** A project with the packed `@hawser/wslink` installed by the name `wslink`, as a user would have it. */
+/** A project with `@hawser/wslink` installed by the name `wslink`, as a user would have it. */
 
 import { stop } from "esbuild";
 import { pathOf } from "../../scripts/_deno.ts";
 import { buildWslink } from "../../scripts/_wslink_package.ts";
 import { openProject, run } from "../npm/_project.ts";
 import { requirePeer } from "../peers/_installed.ts";
+import { startRegistry } from "./_registry.ts";
 
 /** The project. */
 export interface WslinkProject {
@@ -28,29 +29,45 @@ export function installWslink(): Promise<WslinkProject> {
 }
 
 async function install(): Promise<WslinkProject> {
-  const top = pathOf(".cache/wslink");
-  const [folder, built] = [`${top}/project`, `${top}/package`];
+  const folder = pathOf(".cache/wslink/project");
   const hawser = await openProject();
-  await Deno.mkdir(top, { recursive: true });
-  await buildWslink(built, hawser.package);
-  await stop();
-  const packed = await run("npm", ["pack", "--json", "--pack-destination", top], built);
-  const [{ filename }] = JSON.parse(packed);
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await Deno.mkdir(folder, { recursive: true });
-  const manifest = {
-    private: true,
-    type: "module",
-    // What "npm:@hawser/wslink@^1" is once it is published.
-    dependencies: { wslink: `file:${top}/${filename}` },
-    overrides: { "@hawser/hawser": `file:${hawser.tarball}` },
-  };
-  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(manifest));
-  const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
-  await run("npm", ["install", ...quiet], folder);
+  await installInto(folder, hawser);
   return {
     folder,
     node: requirePeer(".cache/node22/node_modules/node/bin/node", "Node 22"),
     typescript: `${hawser.folder}/node_modules/typescript5/bin/tsc`,
   };
+}
+
+/**
+ * Makes an empty folder a project with the one line that moves an application.
+ *
+ * @param folder The folder; it is emptied first.
+ * @param hawser The built and packed `@hawser/hawser`.
+ */
+export async function installInto(
+  folder: string,
+  hawser: { readonly package: string; readonly tarball: string },
+): Promise<void> {
+  const built = `${folder}.package`;
+  await buildWslink(built, hawser.package);
+  await stop();
+  const [{ filename, version }] = JSON.parse(await run("npm", ["pack", "--json"], built));
+  await using registry = await startRegistry([
+    { folder: hawser.package, tarball: hawser.tarball },
+    { folder: built, tarball: `${built}/${filename}` },
+  ]);
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(`${folder}/.npmrc`, `@hawser:registry=${registry.url}\n`);
+  const manifest = {
+    private: true,
+    type: "module",
+    dependencies: { wslink: `npm:@hawser/wslink@^${version}` },
+  };
+  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(manifest));
+  // Another run's packages of the same version are others.
+  const cache = ["--cache", `${folder}.cache`];
+  const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
+  await run("npm", ["install", ...quiet, ...cache], folder);
 }

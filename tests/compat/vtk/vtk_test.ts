@@ -1,14 +1,13 @@
 /** vtk.js' own remote rendering, unmodified, bundled by Vite with the drop-in in wslink's place, in Chromium. */
 
 import { assert, assertEquals } from "@std/assert";
-import { stop } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { pathOf } from "../../../scripts/_deno.ts";
 import { findChromium } from "../../../scripts/setup.ts";
-import { buildWslink } from "../../../scripts/_wslink_package.ts";
 import { serve } from "../../../server.ts";
 import { openProject, run } from "../../npm/_project.ts";
 import { requirePeer } from "../../peers/_installed.ts";
+import { installInto } from "../_project.ts";
 import { createVtkServer } from "./_server.ts";
 
 /** What can be seen of a picture, as the page tells it. */
@@ -30,28 +29,23 @@ interface Place {
 /** Where vtk.js and Vite are, with the npm wslink that vtk.js asks for beside them. */
 const TOP = pathOf(".cache/vtk");
 
+const bundles = new Map<string, Promise<URL>>();
+
+/** Bundles an application, the first time that it is asked for. */
+function bundleOnce(name: string, wslink: boolean): Promise<URL> {
+  const known = bundles.get(name) ?? bundle(name, wslink);
+  bundles.set(name, known);
+  return known;
+}
+
 /** An application like a user's: vtk.js, and `wslink` in the one line. */
 async function bundle(name: string, wslink: boolean): Promise<URL> {
   requirePeer(".cache/vtk/node_modules/@kitware/vtk.js/package.json", "vtk.js");
   const node = requirePeer(".cache/node22/node_modules/node/bin/node", "Node 22");
   const folder = `${TOP}/${name}`;
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await Deno.mkdir(folder, { recursive: true });
+  if (wslink) await installInto(folder, await openProject());
+  else await Deno.mkdir(folder, { recursive: true });
   await Deno.copyFile(new URL("application.html", import.meta.url), `${folder}/index.html`);
-  const manifest: Record<string, unknown> = { private: true, type: "module" };
-  if (wslink) {
-    const hawser = await openProject();
-    await buildWslink(`${TOP}/${name}-package`, hawser.package);
-    await stop();
-    const args = ["pack", "--json", "--pack-destination", TOP];
-    const [{ filename }] = JSON.parse(await run("npm", args, `${TOP}/${name}-package`));
-    // What "npm:@hawser/wslink@^1" is once it is published.
-    manifest.dependencies = { wslink: `file:${TOP}/${filename}` };
-    manifest.overrides = { "@hawser/hawser": `file:${hawser.tarball}` };
-  }
-  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(manifest));
-  const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
-  if (wslink) await run("npm", ["install", ...quiet], folder);
   const vite = `${TOP}/node_modules/vite/bin/vite.js`;
   await run(node, [vite, "build", "--base", "./", "--logLevel", "error"], folder);
   return new URL(`file://${folder}/dist/`);
@@ -92,7 +86,7 @@ const subjects = [
   { name: "the drop-in", folder: "drop-in", isOurs: true, query: "" },
   {
     name: "the drop-in on the 1.x wire",
-    folder: "drop-in-json",
+    folder: "drop-in",
     isOurs: true,
     query: "?wire=json",
   },
@@ -102,7 +96,7 @@ for (const { name, folder, isOurs, query } of subjects) {
   // The browser's connection and its timers belong to the driver, which ends them in its own time.
   const options = { sanitizeOps: false, sanitizeResources: false };
   Deno.test(`vtk.js shows moving pictures, and steers them, through ${name}`, options, async () => {
-    const content = await bundle(folder, isOurs);
+    const content = await bundleOnce(folder, isOurs);
     const { server, called } = createVtkServer();
     const listening = await serve(server, { port: 0, content });
     const browser = await launch();
@@ -164,7 +158,7 @@ for (const { name, folder, isOurs, query } of subjects) {
         steered = await until(page, VIEW, "the square", ({ orange }) => orange !== null);
       }
       assert(isNear(steered?.orange ?? null, 300, 60), JSON.stringify(steered));
-      await page.screenshot({ path: pathOf(`.cache/vtk/${folder}.png`) });
+      await page.screenshot({ path: pathOf(`.cache/vtk/${folder}${query.slice(1)}.png`) });
       await page.mouse.up();
       await until(
         page,
