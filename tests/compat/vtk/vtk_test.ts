@@ -115,9 +115,9 @@ for (const { name, folder, isOurs, query } of subjects) {
         page,
         VIEW,
         "a picture",
-        ({ width, blue }) => width === 400 && blue !== null,
+        ({ width, height, blue }) => width === 400 && height === 300 && blue !== null,
       );
-      assertEquals([first.height, first.corner], [300, 200]);
+      assertEquals(first.corner, 200);
       const second = await until(
         page,
         "#second",
@@ -193,7 +193,9 @@ for (const { name, folder, isOurs, query } of subjects) {
       const upload = "app.client.getRemote().Scene.upload(Uint8Array.of(1, 2, 3).buffer)";
       assertEquals(await page.evaluate(upload), 6);
       await page.waitForFunction("app.busy.at(-1) === 0");
-      assertEquals(await page.evaluate("app.busy"), [1, 1, 1, 0]);
+      // Whether it is idle for a moment in between depends on how long the pictures take.
+      const busy: number[] = await page.evaluate("app.busy");
+      assertEquals(busy.filter((count) => count > 0), [1, 1, 1]);
 
       assertEquals(await page.evaluate("app.events"), ["ready"]);
       await listening.close();
