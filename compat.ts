@@ -34,7 +34,7 @@ export {
   type Extend,
   type Instance,
 } from "./compat/closures.ts";
-export type { EventSubscription } from "./compat/events.ts";
+export type { EventSubscription, SocketCloseEvent } from "./compat/events.ts";
 export {
   type LaunchConfig,
   type LauncherConnection,

@@ -1,3 +1,13 @@
+/** The socket's close event: a browser's `CloseEvent`, by a name that Node's types have no need of. */
+export type SocketCloseEvent = Event & {
+  /** The close code. */
+  readonly code: number;
+  /** The peer's words. */
+  readonly reason: string;
+  /** Whether both sides shook hands on it. */
+  readonly wasClean: boolean;
+};
+
 /** What ends something: a callback's registration, a subscription. */
 export interface EventSubscription {
   /** Ends it. */

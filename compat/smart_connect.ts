@@ -6,7 +6,7 @@
  */
 import type { Wire } from "../protocol/codec.ts";
 import { CompositeClosureHelper, isFunction, isNamed } from "./closures.ts";
-import { Events, type EventSubscription } from "./events.ts";
+import { Events, type EventSubscription, type SocketCloseEvent } from "./events.ts";
 import { type LaunchConfig, type LauncherResponse, ProcessLauncher } from "./process_launcher.ts";
 import type { WslinkSession } from "./session.ts";
 import { WebsocketConnection, type WslinkClass } from "./websocket_connection.ts";
@@ -113,7 +113,7 @@ export interface SmartConnect {
    * @returns What takes the callback off.
    */
   onConnectionClose(
-    callback: (connection: WebsocketConnection, event: CloseEvent) => void,
+    callback: (connection: WebsocketConnection, event: SocketCloseEvent) => void,
   ): EventSubscription | null;
   /**
    * Sets the event off.
@@ -134,7 +134,7 @@ export interface SmartConnect {
    * @param connection What callbacks get.
    * @param event What callbacks get.
    */
-  fireConnectionClose(connection: WebsocketConnection, event: CloseEvent): void;
+  fireConnectionClose(connection: WebsocketConnection, event: SocketCloseEvent): void;
   /**
    * Takes a connection that is ready for this one's own.
    *
@@ -154,7 +154,7 @@ export interface SmartConnect {
    * @param connection The connection.
    * @param event The socket's event.
    */
-  closeForwarder(connection: WebsocketConnection, event: CloseEvent): void;
+  closeForwarder(connection: WebsocketConnection, event: SocketCloseEvent): void;
   /**
    * Tells what the object is.
    *
@@ -227,7 +227,7 @@ function extend(
     "ConnectionError",
     isDeleted,
   );
-  const closed = new Events<[WebsocketConnection, CloseEvent]>("ConnectionClose", isDeleted);
+  const closed = new Events<[WebsocketConnection, SocketCloseEvent]>("ConnectionClose", isDeleted);
   let session: WslinkSession | null = null;
   state.gc = [];
 
@@ -298,7 +298,7 @@ function extend(
     errorForwarder(source: WebsocketConnection | LauncherResponse, error: unknown): void {
       api.fireConnectionError(source, error);
     },
-    closeForwarder(connection: WebsocketConnection, event: CloseEvent): void {
+    closeForwarder(connection: WebsocketConnection, event: SocketCloseEvent): void {
       api.fireConnectionClose(connection, event);
     },
     onConnectionReady: ready.on.bind(ready),
@@ -307,7 +307,8 @@ function extend(
     fireConnectionReady: (...args: [WebsocketConnection]) => ready.fire(api, args),
     fireConnectionError: (...args: [WebsocketConnection | LauncherResponse, unknown]) =>
       failed.fire(api, args),
-    fireConnectionClose: (...args: [WebsocketConnection, CloseEvent]) => closed.fire(api, args),
+    fireConnectionClose: (...args: [WebsocketConnection, SocketCloseEvent]) =>
+      closed.fire(api, args),
     isA: (className: string): boolean => isNamed(model, className),
     destroy(timeout?: number): void {
       if (timeout !== undefined && timeout > 0) {

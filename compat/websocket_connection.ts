@@ -5,7 +5,7 @@
  */
 import type { Wire } from "../protocol/codec.ts";
 import { CompositeClosureHelper, type Extend, isFunction, isNamed } from "./closures.ts";
-import { Events, type EventSubscription } from "./events.ts";
+import { Events, type EventSubscription, type SocketCloseEvent } from "./events.ts";
 import { Line } from "./_line.ts";
 import { CompatSession, type WslinkSession } from "./session.ts";
 
@@ -94,7 +94,7 @@ export interface WebsocketConnection {
    * @returns What takes the callback off.
    */
   onConnectionClose(
-    callback: (connection: WebsocketConnection, event: CloseEvent) => void,
+    callback: (connection: WebsocketConnection, event: SocketCloseEvent) => void,
   ): EventSubscription | null;
   /**
    * Sets the event off.
@@ -115,7 +115,7 @@ export interface WebsocketConnection {
    * @param connection What callbacks get.
    * @param event What callbacks get.
    */
-  fireConnectionClose(connection: WebsocketConnection, event: CloseEvent): void;
+  fireConnectionClose(connection: WebsocketConnection, event: SocketCloseEvent): void;
   /**
    * Tells what the object is.
    *
@@ -175,7 +175,7 @@ function extend(
   const isDeleted = () => state.deleted === true;
   const ready = new Events<[WebsocketConnection]>("ConnectionReady", isDeleted);
   const failed = new Events<[WebsocketConnection, unknown]>("ConnectionError", isDeleted);
-  const closed = new Events<[WebsocketConnection, CloseEvent]>("ConnectionClose", isDeleted);
+  const closed = new Events<[WebsocketConnection, SocketCloseEvent]>("ConnectionClose", isDeleted);
 
   function open(url: string): WslinkSession {
     const { wire = "auto", wsProxy = false } = state;
@@ -229,7 +229,8 @@ function extend(
     onConnectionClose: closed.on.bind(closed),
     fireConnectionReady: (...args: [WebsocketConnection]) => ready.fire(api, args),
     fireConnectionError: (...args: [WebsocketConnection, unknown]) => failed.fire(api, args),
-    fireConnectionClose: (...args: [WebsocketConnection, CloseEvent]) => closed.fire(api, args),
+    fireConnectionClose: (...args: [WebsocketConnection, SocketCloseEvent]) =>
+      closed.fire(api, args),
     isA: (className: string): boolean => isNamed(model, className),
     destroy(timeout = 10): void {
       const { connection, session } = state;

@@ -54,23 +54,31 @@ test("a codec that isn't imported isn't bundled", async () => {
 });
 
 const libraries = {
-  "a browser's library": { lib: ["es2023", "esnext.disposable", "dom"], types: [] },
-  "Node's types alone": { lib: ["es2023", "esnext.disposable"], types: ["node"] },
+  "a browser's library": {
+    ...{ lib: ["es2023", "esnext.disposable", "dom"], types: [] },
+    files: ["main.ts", "compat.ts"],
+  },
+  "Node's types alone": {
+    ...{ lib: ["es2023", "esnext.disposable"], types: ["node"] },
+    files: ["main.ts", "compat.ts", "servers.ts"],
+  },
 };
 
-for (const [library, { lib, types }] of Object.entries(libraries)) {
+for (const [library, { lib, types, files }] of Object.entries(libraries)) {
   for (const moduleResolution of ["bundler", "node16", "nodenext"]) {
     for (const typescript of ["typescript", "typescript5"]) {
       test(`${typescript} takes the declarations: ${moduleResolution}, ${library}`, async () => {
         const { folder } = await openProject();
-        await Deno.copyFile(pathOf("tests/npm/consumer/main.ts"), `${folder}/main.ts`);
+        for (const file of files) {
+          await Deno.copyFile(pathOf(`tests/npm/consumer/${file}`), `${folder}/${file}`);
+        }
         const config = {
           compilerOptions: {
             ...{ lib, types, moduleResolution, target: "es2023", noEmit: true },
             module: moduleResolution === "bundler" ? "esnext" : moduleResolution,
             ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
           },
-          files: ["main.ts"],
+          files,
         };
         await Deno.writeTextFile(`${folder}/tsconfig.json`, JSON.stringify(config));
         const node = requirePeer(".cache/node22/node_modules/node/bin/node", "Node 22");
