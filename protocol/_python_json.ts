@@ -62,14 +62,12 @@ const BACKSLASH = 0x5c;
 
 /** Where the string ends that begins with the quote at `start`: at its other quote, or at the text's end. */
 function endOfString(text: string, start: number): number {
-  for (let end = start;;) {
-    end = text.indexOf('"', end + 1);
-    if (end < 0) return text.length;
-    // A quote behind an odd number of backslashes is the string's.
-    let before = end;
-    while (text.charCodeAt(before - 1) === BACKSLASH) before--;
-    if ((end - before) % 2 === 0) return end;
+  for (let i = start + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) return i;
+    if (code === BACKSLASH) i++;
   }
+  return text.length;
 }
 
 /**
