@@ -34,6 +34,10 @@ export class PlainCaller implements Caller {
     return 0;
   }
 
+  get epoch(): undefined {
+    return undefined;
+  }
+
   get ticket(): undefined {
     return undefined;
   }

@@ -2,7 +2,7 @@
 import type { Procedures } from "../protocol/api.ts";
 import type { Frame, Wire } from "../protocol/codec.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
-import type { Agreement, Feature } from "../protocol/features.ts";
+import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { RemoteStream } from "../protocol/api.ts";
 import type { CallOptions } from "../session/outgoing.ts";
@@ -14,7 +14,7 @@ export interface Link {
   /** What was agreed on with the server. */
   readonly features: ReadonlySet<Feature>;
   /** What the server said about taking the session up again; absent if it can't be. */
-  readonly agreement: Pick<Agreement, "session" | "received" | "window"> | undefined;
+  readonly agreement: Ticket | undefined;
   /** Makes what the features need; absent without features, as with wslink's servers. */
   readonly Extended: (new (options: ClientSessionOptions, link: Link) => Caller) | undefined;
   /** Sends a message, or throws without having sent anything. */
@@ -25,6 +25,10 @@ export interface Link {
   encode(message: OutgoingMessage): Frame[];
   /** Sends a message that is encoded. */
   transmit(frames: readonly Frame[], order?: string): void;
+  /** The server says when and where to come back once it has closed. */
+  hint(hint: unknown): void;
+  /** Gives a socket up that shows no sign of life: as if it had broken. */
+  lose(reason: string): void;
   /** Begins to deliver, with what came so far. */
   open(receive: (message: Message, size: number) => void): void;
 }
@@ -37,6 +41,10 @@ export interface ClientSessionOptions {
   readonly callsInFlight: number;
   /** How many bytes may be held for a server that has not got them yet. */
   readonly resumeBytes: number;
+  /** After how long without a word the server is asked for one, in ms; 0 is never. */
+  readonly heartbeat: number;
+  /** How many calls may wait for a connection. */
+  readonly outbox: number;
   /** What the server may call. */
   readonly procedures: Procedures;
   /** Called with what an application's callback throws. */
@@ -63,8 +71,10 @@ export interface Caller {
    * @returns How long the server waits for that, in ms; 0 if it doesn't.
    */
   suspend(): number;
+  /** What tells the server's run from another; `undefined` if it remembers no calls. */
+  readonly epoch: string | undefined;
   /** What the next hello shows, so that the session goes on. */
-  readonly ticket: Ticket | undefined;
+  readonly ticket: ShownTicket | undefined;
   /**
    * Goes on over another connection.
    *
@@ -75,4 +85,4 @@ export interface Caller {
 }
 
 /** What a client shows to take its session up again. */
-export type Ticket = Pick<Agreement, "session" | "received">;
+export type ShownTicket = Pick<Agreement, "session" | "received">;

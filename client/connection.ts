@@ -40,6 +40,7 @@ import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
 import { defer } from "../protocol/deferred.ts";
 import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
+import { CLOSE_LOST } from "../session/closing.ts";
 import { findWebSocket } from "./_websocket.ts";
 import type { Link } from "./_link.ts";
 import { ClientSession, type Session } from "./session.ts";
@@ -107,6 +108,21 @@ export interface ConnectOptions {
    * @default {{}}
    */
   readonly reconnect?: false | ReconnectOptions;
+  /**
+   * After how long without a word the server is asked for a sign of life, in ms;
+   * after as long again without one the connection counts as broken. 0 is never.
+   * Only with a server that agreed on `ping`.
+   *
+   * @default {30000}
+   */
+  readonly heartbeat?: number;
+  /**
+   * How many calls that are made while there is no connection may wait for the
+   * next; the others reject at once.
+   *
+   * @default {0}
+   */
+  readonly outbox?: number;
   /** What the server may cost, where it differs from `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
   /**
@@ -176,6 +192,9 @@ const EARLY_MESSAGES = 1024;
 /** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
 const MAX_INTERLEAVED = 4 * 1024 * 1024;
 
+/** How long a closing server may keep its clients away, in ms: a day. */
+const MAX_RETRY_AFTER = 86_400_000;
+
 /** How long `close()` waits for the server's side of the closing handshake, in ms. */
 const CLOSE_TIME = 1000;
 
@@ -213,6 +232,8 @@ export async function connect<S = unknown>(
     callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
     callsInFlight: resolveLimits(options.limits).callsInFlight,
     resumeBytes: resolveLimits(options.limits).resumeBytes,
+    heartbeat: checkTime("heartbeat", options.heartbeat ?? 30_000),
+    outbox: checkCount("outbox", options.outbox ?? 0),
     procedures: options.procedures ?? {},
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
@@ -228,7 +249,7 @@ type Owner = Pick<
 >;
 
 class Connection {
-  readonly #url: string | URL;
+  #url: string | URL;
   readonly #options: ConnectOptions;
   readonly #limits: Limits;
   readonly #helloTimeout: number;
@@ -236,6 +257,8 @@ class Connection {
   /** Aborted by `close()`: ends tries and delays. */
   readonly #closing = new AbortController();
   #socket: ClientSocket | undefined;
+  /** What a server that closed asked for, in ms. */
+  #retryAfter = 0;
   /** The wire that the server last answered on. */
   #learnt: Wire | undefined;
 
@@ -306,10 +329,14 @@ class Connection {
   ): Promise<void> {
     const { signal } = this.#closing;
     for (let attempt = 0; attempt < reconnect.maxAttempts; attempt++) {
-      const bound = reconnect.initialDelay * reconnect.factor ** attempt;
-      const delay = Math.random() * Math.min(bound, reconnect.maxDelay);
+      const bound = isHidden() ? reconnect.maxDelay : Math.min(
+        reconnect.initialDelay * reconnect.factor ** attempt,
+        reconnect.maxDelay,
+      );
+      const delay = (attempt === 0 ? this.#retryAfter : 0) + Math.random() * bound;
       session.setStatus({ state: "waiting", attempt, delay, error });
       await sleep(delay, signal);
+      this.#retryAfter = 0;
       if (signal.aborted) return;
       session.setStatus({ state: "connecting", attempt });
       try {
@@ -322,6 +349,16 @@ class Connection {
       }
     }
     session.end(error);
+  }
+
+  /** A server that closes may say when and where to come back. */
+  #heed(hint: unknown): void {
+    if (!isMap(hint)) return;
+    const { retryAfter, url } = hint;
+    if (typeof retryAfter === "number" && retryAfter > 0) {
+      this.#retryAfter = Math.min(retryAfter, MAX_RETRY_AFTER);
+    }
+    if (typeof url === "string" && /^wss?:/.test(url) && URL.canParse(url)) this.#url = url;
   }
 
   /** Opens a socket and says hello, on one wire or on both in turn. */
@@ -410,6 +447,8 @@ class Connection {
         checkRoom: (message) => socket.checkRoom(message),
         encode: (message) => socket.encode(message),
         transmit: (frames, order) => socket.transmit(frames, order),
+        hint: (hint) => this.#heed(hint),
+        lose: (reason) => socket.lose(reason),
         open(receive) {
           socket.onMessage = receive;
           for (const message of early) receive(...message);
@@ -461,6 +500,7 @@ class ClientSocket {
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
   #acks: Acks | undefined;
+  #end: (close: CloseInfo) => void = () => {};
 
   constructor(socket: SocketLike, { encoder, decoder }: Codec, limits: Limits) {
     this.#socket = socket;
@@ -476,14 +516,15 @@ class ClientSocket {
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     this.closed = new Promise((resolve) => {
-      socket.onclose = ({ code, reason }) => {
+      this.#end = (close) => {
         socket.onopen = socket.onmessage = socket.onclose = null;
         this.#acks?.stop();
         this.#queue.clear();
-        // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
-        resolve({ code: code || 1006, reason });
+        resolve(close);
       };
     });
+    // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
+    socket.onclose = ({ code, reason }) => this.#end({ code: code || 1006, reason });
     // Whatever failed, the close event follows and says as much as there is to know.
     // The events of the package `ws` have no default to prevent.
     socket.onerror = (event) => event.preventDefault?.();
@@ -552,6 +593,12 @@ class ClientSocket {
     this.#socket.close(code, reason);
   }
 
+  /** Counts as broken from now on; the closing handshake may never come to its end. */
+  lose(reason: string): void {
+    this.#end({ code: 1006, reason });
+    this.close(CLOSE_LOST, reason);
+  }
+
   #receive(data: unknown): void {
     try {
       if (typeof data !== "string" && !(data instanceof ArrayBuffer)) {
@@ -590,22 +637,47 @@ function isOtherWire(error: unknown, wire: Wire): boolean {
     : error instanceof TimeoutError;
 }
 
+/** Waits, but not when the network or the user has come back. */
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    const wake = () => {
+      if (!isHidden()) done();
+    };
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", done);
+      globalThis.removeEventListener?.("online", done);
+      pageOf()?.removeEventListener("visibilitychange", wake);
       resolve();
     };
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done);
+    globalThis.addEventListener?.("online", done);
+    pageOf()?.addEventListener("visibilitychange", wake);
     if (signal.aborted) done();
   });
+}
+
+/** What a browser's page says of itself; other runtimes and workers have none. */
+type Page = EventTarget & { readonly visibilityState: string };
+
+function pageOf(): Page | undefined {
+  return Reflect.get(globalThis, "document");
+}
+
+/** A page that nobody sees waits long, so that a hundred hidden tabs don't come back at once. */
+function isHidden(): boolean {
+  return pageOf()?.visibilityState === "hidden";
 }
 
 function checkTime(name: string, ms: number): number {
   if (!(ms >= 0)) throw new RangeError(`${name} must be 0 or more ms: received ${ms}`);
   return ms;
+}
+
+function checkCount(name: string, count: number): number {
+  if (!(count >= 0)) throw new RangeError(`${name} must be 0 or more: received ${count}`);
+  return count;
 }
 
 function checkReconnect(options: ReconnectOptions = {}): Required<ReconnectOptions> {

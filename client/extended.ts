@@ -8,17 +8,26 @@
 import type { RemoteStream } from "../protocol/api.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import { CLOSING_METHOD } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import { Registry } from "../session/registry.ts";
 import { RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
-import type { Caller, ClientSessionOptions, Link, Ticket } from "./_link.ts";
+import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts";
+
+/** The request that asks for a sign of life. */
+const PING_METHOD = "wslink.ping";
 
 /** Calls a Hawser server, and is called by it. */
 export class ExtendedCaller implements Caller {
   readonly #peer: Peer<IncomingCall>;
   readonly #reliable: Reliable | undefined;
+  readonly #heartbeat: number;
+  /** Whether anything has come since the last beat. */
+  #heard = true;
+  #asked = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** The last one while there is none: it can still encode. */
   #link: Link;
   #connected = true;
@@ -53,6 +62,27 @@ export class ExtendedCaller implements Caller {
       system: () => undefined,
     });
     this.#peer.features = link.features;
+    this.#heartbeat = link.features.has("ping") ? options.heartbeat : 0;
+    this.#beat();
+  }
+
+  /**
+   * Asks for a sign of life after a time without one, and gives the socket up
+   * after as long again: a browser can't send pings, and a network that has gone
+   * says nothing.
+   */
+  #beat(): void {
+    if (this.#heartbeat === 0) return;
+    this.#timer = setTimeout(() => {
+      if (this.#heard) this.#heard = this.#asked = false;
+      else if (this.#asked) return this.#link.lose("No sign of life");
+      else {
+        this.#asked = true;
+        // The answer is heard like everything else; what else it ends in says nothing.
+        this.#peer.request(PING_METHOD, [], { timeout: this.#heartbeat }).catch(() => {});
+      }
+      this.#beat();
+    }, this.#heartbeat);
   }
 
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
@@ -68,6 +98,10 @@ export class ExtendedCaller implements Caller {
   }
 
   receive(message: Message, size: number): void {
+    this.#heard = true;
+    if (message.type === "request" && message.method === CLOSING_METHOD) {
+      return this.#link.hint(message.args[0]);
+    }
     const reliable = this.#reliable;
     if (reliable && message.type === "request" && message.method === RECEIVED_METHOD) {
       const [received] = message.args;
@@ -80,10 +114,11 @@ export class ExtendedCaller implements Caller {
 
   suspend(): number {
     this.#connected = false;
+    clearTimeout(this.#timer);
     return this.#reliable ? this.#link.agreement?.window ?? 0 : 0;
   }
 
-  get ticket(): Ticket | undefined {
+  get ticket(): ShownTicket | undefined {
     const session = this.#link.agreement?.session;
     return this.#reliable && session !== undefined
       ? { session, received: this.#reliable.received }
@@ -94,12 +129,19 @@ export class ExtendedCaller implements Caller {
     const missing = this.#reliable?.missing(link.agreement?.received);
     if (missing === undefined) return false;
     this.#link = link;
-    this.#connected = true;
+    this.#connected = this.#heard = true;
+    this.#beat();
     for (const { frames, order } of missing) link.transmit(frames, order);
     return true;
   }
 
+  get epoch(): string | undefined {
+    return this.#link.agreement?.epoch;
+  }
+
   end(close: CloseInfo): void {
+    clearTimeout(this.#timer);
+    this.#connected = false;
     this.#peer.end(close);
   }
 

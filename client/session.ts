@@ -24,12 +24,13 @@ import {
   ConnectionClosedError,
   isRpcError,
   type RpcError,
+  TimeoutError,
 } from "../protocol/errors.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
 import { PlainCaller, ResultStream } from "./_caller.ts";
-import type { Caller, ClientSessionOptions, Link, Ticket } from "./_link.ts";
+import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts";
 import { defer } from "../protocol/deferred.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
@@ -247,6 +248,8 @@ export class ClientSession<S = unknown> implements Session<S> {
   #lost: CloseInfo = { code: 1006, reason: "" };
   #window: ReturnType<typeof setTimeout> | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
+  /** How many calls wait for a connection. */
+  #waiting = 0;
   #clientId = "";
   #wire: Wire = "msgpack";
 
@@ -291,9 +294,74 @@ export class ClientSession<S = unknown> implements Session<S> {
   }
 
   #call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#caller === undefined) return Promise.reject(this.#notSent(method));
-    return this.#caller.call(method, args, options);
+    const { signal, retry } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (retry === "safe") return this.#callSafely(method, args, options);
+    if (this.#caller) return this.#caller.call(method, args, options);
+    if (this.#waiting >= this.#options.outbox || this.#status.state === "closed") {
+      return Promise.reject(this.#notSent(method));
+    }
+    return this.#callLater(method, args, options);
+  }
+
+  /** The outbox: calls made without a connection wait for one. */
+  async #callLater(
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions,
+  ): Promise<unknown> {
+    const deadline = deadlineOf(options.timeout ?? this.#options.callTimeout);
+    this.#waiting++;
+    try {
+      await this.#opened(method, options.signal, deadline);
+    } finally {
+      this.#waiting--;
+    }
+    return await this.#call(method, args, { ...options, timeout: timeLeft(deadline) });
+  }
+
+  /** Makes a call until it is answered: the server runs it once, and knows it by its key. */
+  async #callSafely(
+    method: string,
+    args: readonly unknown[],
+    { retry: _, key = crypto.randomUUID(), ...options }: CallOptions,
+  ): Promise<unknown> {
+    const deadline = deadlineOf(options.timeout ?? this.#options.callTimeout);
+    /** The server's run that may have begun it. */
+    let epoch: string | undefined;
+    for (;;) {
+      if (this.#caller === undefined) await this.#opened(method, options.signal, deadline);
+      const caller = this.#caller;
+      if (caller === undefined) continue;
+      if (epoch !== undefined && caller.epoch !== epoch) {
+        const what = `${method} may have run: the server was restarted before it answered`;
+        throw new ConnectionClosedError(what, { ...this.#lost, sent: true });
+      }
+      try {
+        return await caller.call(method, args, { ...options, timeout: timeLeft(deadline), key });
+      } catch (error) {
+        if (!(error instanceof ConnectionClosedError) || caller.epoch === undefined) throw error;
+        epoch = caller.epoch;
+      }
+    }
+  }
+
+  /** Resolves when there is a connection; it rejects if there won't be one in time. */
+  async #opened(method: string, signal: AbortSignal | undefined, deadline: number): Promise<void> {
+    const late = new AbortController();
+    const timer = deadline === Infinity ? undefined : setTimeout(() => {
+      late.abort(new TimeoutError(`${method} was not sent in time: there was no connection`));
+    }, deadline - performance.now());
+    const end = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    try {
+      for await (const { state } of this.statuses({ signal: end })) {
+        if (state === "open" && this.#caller) return;
+      }
+      end.throwIfAborted();
+      throw this.#notSent(method);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   stream<M extends StreamName<S>>(
@@ -419,7 +487,7 @@ export class ClientSession<S = unknown> implements Session<S> {
   }
 
   /** What the next hello shows, so that the server takes this session up again. */
-  get ticket(): Ticket | undefined {
+  get ticket(): ShownTicket | undefined {
     return this.#suspended?.ticket;
   }
 
@@ -538,4 +606,13 @@ class TopicSubscription implements Subscription<unknown> {
   [Symbol.asyncIterator](): AsyncIterator<unknown, void, void> {
     return this.#stream;
   }
+}
+
+/** When a call that waits so long gives up, whatever it has been tried by then. */
+function deadlineOf(timeout: number): number {
+  return timeout > 0 ? performance.now() + timeout : Infinity;
+}
+
+function timeLeft(deadline: number): number {
+  return deadline === Infinity ? 0 : Math.max(1, deadline - performance.now());
 }

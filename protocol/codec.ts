@@ -102,6 +102,10 @@ export interface Limits {
   readonly resumeBytes: number;
   /** How many sessions a server keeps that have lost their socket. */
   readonly suspendedSessions: number;
+  /** How many calls with `retry: "safe"` a server keeps the end of, and may have running. */
+  readonly safeCalls: number;
+  /** How many bytes those ends may have together. */
+  readonly safeBytes: number;
   /** How many bytes may wait for a connection's socket; what happens then is each publication's policy. */
   readonly queueBytes: number;
   /** How many messages may. */
@@ -140,6 +144,9 @@ export const DEFAULT_LIMITS: Limits = {
   resumeBytes: 16 * 1024 * 1024,
   // A server's other clients come back within the window after a break of its network.
   suspendedSessions: 1024,
+  // A thousand clients come back with a few calls each.
+  safeCalls: 8192,
+  safeBytes: 64 * 1024 * 1024,
   // The largest message fits; frames published to many are shared, so what
   // several slow viewers hold is mostly the same memory.
   queueBytes: 256 * 1024 * 1024,

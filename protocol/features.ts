@@ -50,7 +50,12 @@ export interface Agreement {
   readonly received?: number;
   /** How long a server keeps a session after a break, in ms. */
   readonly window?: number;
+  /** What tells a server from the one that stands in its place after a restart. */
+  readonly epoch?: string;
 }
+
+/** What a server says about taking a session up again. */
+export type Ticket = Pick<Agreement, "session" | "received" | "window" | "epoch">;
 
 /**
  * Puts features into the form that travels.
@@ -69,7 +74,7 @@ export interface Agreement {
  */
 export function announce(
   features: Iterable<Feature>,
-  session?: Pick<Agreement, "session" | "received" | "window">,
+  session?: Ticket,
 ): Agreement {
   return { version: VERSION, features: [...features], ...session };
 }
@@ -106,11 +111,14 @@ export function readAgreement(field: unknown, own: Iterable<Feature>): ReadonlyS
  * @param field The field `hawser` of the hello's answer.
  * @returns What it says, or `undefined` if that is nothing usable.
  */
-export function readTicket(
-  field: unknown,
-): Pick<Agreement, "session" | "received" | "window"> | undefined {
+export function readTicket(field: unknown): Ticket | undefined {
   if (!isMap(field)) return undefined;
-  const { session, received, window } = field;
+  const { session, received, window, epoch } = field;
   if (typeof session !== "string" || typeof window !== "number" || !(window > 0)) return undefined;
-  return typeof received === "number" ? { session, window, received } : { session, window };
+  return {
+    session,
+    window,
+    ...(typeof received === "number" ? { received } : {}),
+    ...(typeof epoch === "string" ? { epoch } : {}),
+  };
 }

@@ -36,6 +36,8 @@ export interface RequestMeta {
   readonly streams?: readonly number[];
   /** The W3C `traceparent` of the caller's span. */
   readonly traceparent?: string;
+  /** What tells the call from every other: a server runs calls of one key once. */
+  readonly key?: string;
 }
 
 /** The good end of a call. */
@@ -109,6 +111,9 @@ export const HELLO_METHOD = "wslink.hello";
 
 /** Long enough for any client id or topic; an id is echoed, so it is bounded. */
 const MAX_ID_LENGTH = 1024;
+
+/** A UUID has 36 characters; an application's own keys may say more. */
+const MAX_KEY = 256;
 
 /** A `traceparent` of version 00 has 55 characters; later versions may add to it (W3C Trace Context). */
 const MAX_TRACEPARENT = 256;
@@ -266,7 +271,7 @@ function parseUnnumbered(value: unknown): Message {
 
 /** What is not of its type counts as absent, as in wslink's own fields. */
 function parseMeta(meta: Record<string, unknown>): RequestMeta {
-  const { timeout, progress, stream, streams, traceparent } = meta;
+  const { timeout, progress, stream, streams, traceparent, key } = meta;
   return {
     ...(typeof timeout === "number" && timeout > 0 ? { timeout } : {}),
     ...(progress === true ? { progress } : {}),
@@ -275,6 +280,7 @@ function parseMeta(meta: Record<string, unknown>): RequestMeta {
     ...(typeof traceparent === "string" && traceparent.length <= MAX_TRACEPARENT
       ? { traceparent }
       : {}),
+    ...(typeof key === "string" && key.length > 0 && key.length <= MAX_KEY ? { key } : {}),
   };
 }
 

@@ -46,7 +46,15 @@ export {
   SerializeError,
   TimeoutError,
 } from "./errors.ts";
-export { type Agreement, announce, type Feature, FEATURES, readAgreement } from "./features.ts";
+export {
+  type Agreement,
+  announce,
+  type Feature,
+  FEATURES,
+  readAgreement,
+  readTicket,
+  type Ticket,
+} from "./features.ts";
 export {
   JsonDecoder,
   type JsonDecoderLimits,

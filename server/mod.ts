@@ -62,6 +62,7 @@ export { type Caller, caller } from "./caller.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { AnyMiddleware, Middleware, Next, WithState } from "../session/middleware.ts";
+export type { ClosingHint } from "../session/closing.ts";
 export type { CallOptions } from "../session/outgoing.ts";
 export type {
   CallContext,

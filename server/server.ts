@@ -21,6 +21,8 @@ import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { Middleware } from "../session/middleware.ts";
+import type { ClosingHint } from "../session/closing.ts";
+import { SafeCalls } from "../session/safe_calls.ts";
 import { Registry } from "../session/registry.ts";
 import type {
   Client,
@@ -32,7 +34,7 @@ import type {
 } from "./client.ts";
 import { Connection } from "./connection.ts";
 import { equalSecrets } from "./_secrets.ts";
-import type { ServerSession } from "./session.ts";
+import type { ServerSession, SystemMethod } from "./session.ts";
 import type { Call } from "./procedure.ts";
 import { Topics } from "./topics.ts";
 
@@ -122,7 +124,7 @@ export type ClientAnswer<T> = PromiseSettledResult<T> & {
 };
 
 /** How a server ends. */
-export interface CloseOptions {
+export interface CloseOptions extends ClosingHint {
   /**
    * How long running calls may go on and queues may empty, in ms.
    *
@@ -173,6 +175,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #topics: Topics;
   readonly #accept: (socket: Socket, request?: Request) => Connection;
   readonly #upgrade: Upgrade;
+  readonly #safeCalls: SafeCalls;
   #state: "open" | "closing" | "closed" = "open";
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #closed = defer<void>();
@@ -215,6 +218,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       attachments: 4,
       values: Math.min(limits.values, 256),
     };
+    this.#safeCalls = new SafeCalls(limits.safeCalls, limits.safeBytes);
     this.procedures = procedures;
     this.#registry = new Registry(checkResults);
     this.heartbeat = heartbeat;
@@ -271,7 +275,11 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       resumed: (session: ServerSession) => {
         this.#suspended.delete(session);
       },
-      systemMethods: new Map(),
+      systemMethods: new Map<string, SystemMethod>([
+        ["wslink.ping", { feature: "ping", run: () => null }],
+      ]),
+      epoch: crypto.randomUUID().slice(0, 8),
+      safeCalls: this.#safeCalls,
       callTimeout: CALL_TIMEOUT,
       publisher: this.#topics,
       exposeErrors,
@@ -460,12 +468,20 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     if (this.#state !== "open") return this.closed;
     this.#state = "closing";
     clearTimeout(this.#exitTimer);
-    const { drain = 1000 } = options;
+    const { drain = 1000, retryAfter, url } = options;
+    if (retryAfter !== undefined || url !== undefined) {
+      const hint = {
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+        ...(url === undefined ? {} : { url }),
+      };
+      for (const session of this.#topics.clients.values()) session.closing(hint);
+    }
     const connections = [...this.#connections];
     if (drain > 0 && connections.length > 0) {
       await within(drain, Promise.all(connections.map((connection) => connection.drained())));
     }
     this.#allGone = defer();
+    this.#safeCalls.close();
     for (const session of this.#suspended) session.close(1001, "Server shutdown");
     for (const connection of this.#connections) connection.close(1001, "Server shutdown");
     if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);

@@ -5,7 +5,6 @@
  * @module
  */
 import {
-  type Agreement,
   type CloseInfo,
   ConnectionClosedError,
   ErrorCode,
@@ -16,14 +15,17 @@ import {
   type OutgoingMessage,
   type RequestMessage,
   RpcError,
+  type Ticket,
   type Wire,
 } from "../protocol/mod.ts";
 import type { QueueStats, SendOptions } from "../protocol/send_queue.ts";
+import { CLOSE_LOST, CLOSING_METHOD, type ClosingHint } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import type { Registry } from "../session/registry.ts";
 import { type Held, RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
+import type { SafeCalls } from "../session/safe_calls.ts";
 import type { Notify } from "../session/streams.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
 import type { Call } from "./procedure.ts";
@@ -35,6 +37,9 @@ export interface SessionHost {
   readonly registry: Registry<IncomingCall>;
   /** The protocol's own requests, by method. */
   readonly systemMethods: ReadonlyMap<string, SystemMethod>;
+  /** What a server with this name remembers of calls is this run's. */
+  readonly epoch: string;
+  readonly safeCalls: SafeCalls;
   /** How long a call of a client's procedure waits that doesn't say, in ms. */
   readonly callTimeout: number;
   readonly publisher: Publisher;
@@ -115,6 +120,7 @@ export class ServerSession implements Client {
       callsInFlight: host.limits.callsInFlight,
       registry: host.registry,
       exposeErrors: host.exposeErrors,
+      safeCalls: host.safeCalls,
       open: (request, notify) => new SessionCall(request, notify, this, host.publisher),
       report: (error, method) =>
         host.report(error, method === undefined ? { client: this } : { client: this, method }),
@@ -256,7 +262,7 @@ export class ServerSession implements Client {
    */
   ticket(
     resumed: boolean,
-  ): Pick<Agreement, "session" | "received" | "window"> | undefined {
+  ): Ticket | undefined {
     if (!this.features.has("resume")) return undefined;
     this.#reliable ??= new Reliable({
       bound: this.#host.limits.resumeBytes,
@@ -278,6 +284,7 @@ export class ServerSession implements Client {
     return {
       session,
       window: this.#host.resumeWindow,
+      epoch: this.#host.epoch,
       ...(resumed ? { received: this.#reliable.received } : {}),
     };
   }
@@ -336,7 +343,8 @@ export class ServerSession implements Client {
     if (connection !== this.#connection || this.#state === "closed") return;
     const { resumeWindow } = this.#host;
     // Any other code is somebody's decision.
-    if (close.code !== 1006 || this.#reliable === undefined || resumeWindow === 0) {
+    const broken = close.code === 1006 || close.code === CLOSE_LOST;
+    if (!broken || this.#reliable === undefined || resumeWindow === 0) {
       return this.#end(close);
     }
     this.#state = "suspended";
@@ -361,6 +369,17 @@ export class ServerSession implements Client {
     const frames = this.#connection.encode({ ...message, seq: reliable.next });
     reliable.hold(frames, order);
     if (this.#state === "open") this.#connection.transmit(frames, order);
+  }
+
+  /**
+   * Tells the client that the server is closing.
+   *
+   * @param hint When and where to come back.
+   */
+  closing(hint: ClosingHint): void {
+    if (this.#state === "open" && this.features.has("resume")) {
+      this.#peer.notify(CLOSING_METHOD, [hint]);
+    }
   }
 
   /**

@@ -8,9 +8,15 @@
 import { defer, type Deferred } from "../protocol/deferred.ts";
 import { ErrorCode, RpcError, SerializeError, TimeoutError } from "../protocol/errors.ts";
 import type { Feature } from "../protocol/features.ts";
-import type { OutgoingMessage, RequestMessage } from "../protocol/messages.ts";
+import type {
+  ErrorMessage,
+  OutgoingMessage,
+  RequestMessage,
+  ResultMessage,
+} from "../protocol/messages.ts";
 import type { CallContext } from "./procedure.ts";
 import type { Registry } from "./registry.ts";
+import type { SafeCalls } from "./safe_calls.ts";
 import { isStream, type Notify, type Streams } from "./streams.ts";
 
 /** The notification `[call, value]`: how far a call has come. */
@@ -27,6 +33,8 @@ export interface IncomingHost<C extends IncomingCall> {
   /** Whether callers learn an exception's message and stack. */
   readonly exposeErrors: boolean;
   readonly streams: Streams;
+  /** Where calls that may be made again are remembered; without it they are like all others. */
+  readonly safeCalls?: SafeCalls | undefined;
   /** Whether a feature was agreed on with the peer. */
   has(feature: Feature): boolean;
   /** Makes what the procedure gets to see. */
@@ -124,6 +132,8 @@ export class IncomingCall implements CallContext {
 export class Incoming<C extends IncomingCall> {
   readonly #host: IncomingHost<C>;
   readonly #running = new Map<string, IncomingCall>();
+  /** The keys of calls that are remembered, by id. */
+  readonly #safe = new Map<string, string>();
   #idle: Deferred<void> | undefined;
   #ended = false;
 
@@ -163,6 +173,7 @@ export class Incoming<C extends IncomingCall> {
       );
     }
     const call = this.#host.open(request, this.#host.notify);
+    if (request.meta?.key !== undefined && this.#isRepeated(call, request.meta.key)) return;
     let result: unknown;
     try {
       const bound = request.meta?.streams && this.#host.has("stream")
@@ -206,7 +217,10 @@ export class Incoming<C extends IncomingCall> {
    */
   end(reason: unknown): void {
     this.#ended = true;
-    for (const call of [...this.#running.values()]) this.#abandon(call, reason);
+    for (const call of [...this.#running.values()]) {
+      // Its caller will ask for it again.
+      if (!this.#safe.has(call.request.id)) this.#abandon(call, reason);
+    }
     this.#idle?.resolve();
   }
 
@@ -230,14 +244,53 @@ export class Incoming<C extends IncomingCall> {
    */
   reject(id: string, error: RpcError, method?: string): void {
     try {
-      this.#host.send({ type: "error", id, error: error.toWire() });
+      this.#reply({ type: "error", id, error: error.toWire() });
     } catch (cause) {
       // An application's own data may be unsendable: the code and message still arrive.
       this.#host.report(cause, method);
       const { code, message, kind } = error;
       const rest = new RpcError(code, message, undefined, kind === undefined ? {} : { kind });
-      this.#host.send({ type: "error", id, error: rest.toWire() });
+      this.#reply({ type: "error", id, error: rest.toWire() });
     }
+  }
+
+  /** Runs a call of one key once: whoever asks again gets what it ended with. */
+  #isRepeated(call: C, key: string): boolean {
+    const { safeCalls } = this.#host;
+    if (safeCalls === undefined || !this.#host.has("resume")) return false;
+    const { id, method } = call.request;
+    const known = safeCalls.get(key);
+    if (known) {
+      known.then((outcome) => this.#host.send({ ...outcome, id }));
+      return true;
+    }
+    const abort = () => this.#abandon(call, new DOMException("The server closes", "AbortError"));
+    if (!safeCalls.begin(key, abort)) {
+      this.reject(id, new RpcError(ErrorCode.tooManyCalls, "Too many calls at once", { method }));
+      return true;
+    }
+    this.#safe.set(id, key);
+    return false;
+  }
+
+  #reply(answer: ResultMessage | ErrorMessage): void {
+    this.#host.send(answer);
+    if (this.#safe.size > 0) this.#remember(answer);
+  }
+
+  #remember(answer: ResultMessage | ErrorMessage): void {
+    const key = this.#safe.get(answer.id);
+    if (key === undefined) return;
+    this.#safe.delete(answer.id);
+    this.#host.safeCalls?.end(key, answer);
+  }
+
+  /** Whoever asks again for a call that was given up learns that. */
+  #endUnanswered(id: string, method: string): void {
+    if (this.#safe.size === 0) return;
+    const data = { method, exception: "AbortError" };
+    const error = new RpcError(ErrorCode.exception, "Exception raised", data);
+    this.#remember({ type: "error", id, error: error.toWire() });
   }
 
   /** Puts readers where the caller announced streams. */
@@ -277,11 +330,13 @@ export class Incoming<C extends IncomingCall> {
         return;
       }
       this.#untrack(call);
-      if (!call.abandoned) this.#answer(id, method, value);
+      if (call.abandoned) this.#endUnanswered(id, method);
+      else this.#answer(id, method, value);
     }, (error: unknown) => {
       this.#untrack(call);
       // A call that nobody waits for is not answered, and its AbortError is nobody's news.
-      if (!call.abandoned) this.#fail(id, method, error);
+      if (call.abandoned) this.#endUnanswered(id, method);
+      else this.#fail(id, method, error);
     });
   }
 
@@ -304,6 +359,7 @@ export class Incoming<C extends IncomingCall> {
       await discard(source);
     }
     this.#untrack(call);
+    this.#endUnanswered(id, method);
   }
 
   #abandon(call: IncomingCall, reason: unknown): void {
@@ -315,7 +371,7 @@ export class Incoming<C extends IncomingCall> {
 
   #answer(id: string, method: string, result: unknown): void {
     try {
-      this.#host.send({ type: "result", id, result });
+      this.#reply({ type: "result", id, result });
     } catch (error) {
       // Not a SerializeError alone: a text may grow longer than the engine
       // allows, and nobody catches what is thrown from here.

@@ -41,6 +41,21 @@ export interface CallOptions {
   readonly onProgress?: (value: unknown) => void;
   /** The W3C `traceparent` of the caller's span; sent to a peer that agreed on `call`. */
   readonly traceparent?: string;
+  /**
+   * `safe`: if the session is lost before the answer has come, the call is made
+   * again in the next one, and the server, which remembers calls by their key,
+   * runs it once all the same. Not for streams, and not with a server that didn't
+   * agree on `resume` or was restarted meanwhile: then the call ends as others do.
+   *
+   * @default {undefined}
+   */
+  readonly retry?: "safe";
+  /**
+   * What tells the call from every other, for `retry`.
+   *
+   * @default {random}
+   */
+  readonly key?: string;
 }
 
 /** What calls need of their session. */

@@ -29,8 +29,11 @@ import { BEGUN, type CallOptions, Outgoing } from "./outgoing.ts";
 import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts";
 
 /** What a peer needs of the session that it works for. */
-export interface PeerHost<C extends IncomingCall>
-  extends Pick<IncomingHost<C>, "registry" | "callsInFlight" | "exposeErrors" | "open" | "report"> {
+export interface PeerHost<C extends IncomingCall> extends
+  Pick<
+    IncomingHost<C>,
+    "registry" | "callsInFlight" | "exposeErrors" | "safeCalls" | "open" | "report"
+  > {
   /** What this side's ids begin with. */
   readonly prefix: string;
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
@@ -73,6 +76,7 @@ export class Peer<C extends IncomingCall> {
       registry: host.registry,
       callsInFlight: host.callsInFlight,
       exposeErrors: host.exposeErrors,
+      safeCalls: host.safeCalls,
       streams: this.#streams,
       has: (feature) => this.features.has(feature),
       open: host.open,
@@ -231,8 +235,8 @@ export class Peer<C extends IncomingCall> {
     asked: RequestMeta | undefined,
   ): Promise<unknown> {
     const places = this.features.has("stream") ? placesOfStreams(args) : undefined;
-    const { timeout, onProgress, traceparent } = options;
-    if (!asked && !timeout && !onProgress && !traceparent && !places) {
+    const { timeout, onProgress, traceparent, key } = options;
+    if (!asked && !timeout && !onProgress && !traceparent && !key && !places) {
       return this.#outgoing.request({ id, method, args, options });
     }
     const answer = this.#outgoing.request({
@@ -245,6 +249,7 @@ export class Peer<C extends IncomingCall> {
         ...(timeout ? { timeout } : {}),
         ...(onProgress ? { progress: true } : {}),
         ...(traceparent ? { traceparent } : {}),
+        ...(key ? { key } : {}),
         ...(places ? { streams: places } : {}),
       },
       onSettled: () => places?.forEach((place) => this.#streams.cancel(`${id}/${place}`)),

@@ -451,7 +451,7 @@ function isCount(value: unknown): value is number {
  * little for each value. A value that no window could hold is not counted to
  * its end, which also ends the count of one that contains itself.
  */
-function sizeOf(value: unknown): number {
+export function sizeOf(value: unknown): number {
   let size = 0;
   const stack = [value];
   while (stack.length > 0 && size < WINDOW_BYTES) {

@@ -17,18 +17,23 @@ class WiredSocket implements SocketLike {
   readonly #session: ReturnType<Server["accept"]>;
   readonly #end: (code: number, reason: string) => void;
 
-  constructor(server: Pick<Server, "accept">, log: Frame[]) {
+  /** Whether nothing arrives any more in either direction, and nobody is told. */
+  #muted = false;
+
+  constructor(server: Pick<Server, "accept">, log: Frame[], url: string) {
     this.#log = log;
     const serverSide = {
       readyState: 1,
       bufferedAmount: 0,
       send: (frame: Frame) => {
         const data = copy(frame);
-        queueMicrotask(() => this.#event("onmessage", new MessageEvent("message", { data })));
+        queueMicrotask(() => {
+          if (!this.#muted) this.#event("onmessage", new MessageEvent("message", { data }));
+        });
       },
       close: (code = 1005, reason = "") => end(code, reason),
     };
-    const session = server.accept(serverSide);
+    const session = server.accept(serverSide, new Request(url.replace(/^ws/, "http")));
     const end = (code: number, reason: string) => {
       if (this.readyState === 3) return;
       this.readyState = serverSide.readyState = 3;
@@ -50,11 +55,18 @@ class WiredSocket implements SocketLike {
     const frame = typeof data === "string" ? data : new Uint8Array(data);
     this.#log.push(frame);
     const received = copy(frame);
-    queueMicrotask(() => this.readyState === 1 && this.#session.receive(received));
+    queueMicrotask(() => {
+      if (this.readyState === 1 && !this.#muted) this.#session.receive(received);
+    });
   }
 
   close(code = 1005, reason = ""): void {
-    this.#end(code, reason);
+    if (!this.#muted) this.#end(code, reason);
+  }
+
+  /** Goes half open: the other side is gone and nobody says so. */
+  mute(): void {
+    this.#muted = true;
   }
 
   /** Breaks, as a network does. */
@@ -82,15 +94,17 @@ export async function pair<P extends Procedures>(
   frames: Frame[];
   /** Breaks the connection that is open now. */
   cut(): void;
+  /** Makes the connection that is open now go half open. */
+  mute(): void;
 }> {
   const frames: Frame[] = [];
   let last: WiredSocket | undefined;
   class Socket extends WiredSocket {
-    constructor() {
-      super(server, frames);
+    constructor(url: string | URL) {
+      super(server, frames, String(url));
       last = this;
     }
   }
   const session = await connect<Server<P>>("ws://paired/ws", { WebSocket: Socket, ...options });
-  return { session, frames, cut: () => last?.break() };
+  return { session, frames, cut: () => last?.break(), mute: () => last?.mute() };
 }
