@@ -152,16 +152,6 @@ function readUint32(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Tells whether a frame has all of its message: only such frames may be joined.
- * The last chunk of a long message may be as small as a whole one.
- *
- * @param frame A frame.
- */
-export function isWhole(frame: Uint8Array): boolean {
-  return readUint32(frame, 4) === 0 && readUint32(frame, 8) === frame.length - HEADER_SIZE;
-}
-
-/**
  * Puts neighbouring frames together, so that they travel as one: a batch (see
  * docs/protocol.md). Frames that one encoder made one after the other lie next
  * to each other in its slab, and are joined without a copy.

@@ -9,7 +9,7 @@ import {
   ProtocolError,
   type ProtocolErrorCode,
 } from "../../protocol/mod.ts";
-import { isWhole, joinFrames } from "../../protocol/_chunks.ts";
+import { joinFrames } from "../../protocol/_chunks.ts";
 import { bytes, chunk, feed, Random, recorded } from "./_support.ts";
 
 /** The map of a result up to its value: wslink "1.0", id "rpc:c1:0", result. */
@@ -796,12 +796,6 @@ Deno.test("joinFrames() copies only frames that don't lie next to each other", (
   }
   assertEquals(joinFrames([first]), first);
   assertThrows(() => joinFrames([]), RangeError);
-});
-
-Deno.test("isWhole() tells whole messages from chunks of the same size", () => {
-  const [first, second] = new MsgpackEncoder({ frameSize: 60 }).encode(result(new Uint8Array(60)));
-  assert(first && second && isWhole(frameOf("c0")));
-  assertEquals([isWhole(first), isWhole(second)], [false, false]);
 });
 
 Deno.test("frames that are given back are used for the next messages, once and whole", () => {
