@@ -33,10 +33,16 @@ function exportsOf(): Record<string, unknown> {
   return {
     ".": { types: "./src/index.d.ts", default: "./src/index.js" },
     ...Object.fromEntries(entries),
-    "./dist/wslink.js": "./dist/wslink.js",
+    "./dist/wslink.js": { types: "./dist/wslink.d.ts", default: "./dist/wslink.js" },
     "./package.json": "./package.json",
   };
 }
+
+const scriptTypes = `declare const wslink: typeof import("../src/index.js", {
+  with: { "resolution-mode": "import" },
+});
+export = wslink;
+`;
 
 /** What a page gets that loads `dist/wslink.js` with a script tag: the global `wslink`, or a module of its loader's. */
 const wrapper = {
@@ -45,7 +51,10 @@ const wrapper = {
   else if (typeof define === "function" && define.amd) define([], make);
   else root.wslink = make();
 })(typeof self === "undefined" ? globalThis : self, function () {`,
-  footer: "return wslink;\n});",
+  // The last line is never run: it tells Node, which only reads it, the names to import.
+  footer: `return wslink;
+});
+0 && (module.exports = { ${classes.join(", ")} });`,
 };
 
 async function copyFolder(from: string, to: string): Promise<void> {
@@ -97,6 +106,7 @@ export async function buildWslink(outDir: string, hawser: string): Promise<void>
     footer: { js: wrapper.footer },
     logLevel: "error",
   });
+  await Deno.writeTextFile(`${outDir}/dist/wslink.d.ts`, scriptTypes);
   // What a script tag or require() loads is no module.
   await Deno.writeTextFile(`${outDir}/dist/package.json`, '{ "type": "commonjs" }\n');
 }

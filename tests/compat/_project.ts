@@ -5,7 +5,7 @@ import { pathOf } from "../../scripts/_deno.ts";
 import { buildWslink } from "../../scripts/_wslink_package.ts";
 import { openProject, run } from "../npm/_project.ts";
 import { requirePeer } from "../peers/_installed.ts";
-import { startRegistry } from "./_registry.ts";
+import { type Packed, startRegistry } from "./_registry.ts";
 
 /** The project. */
 export interface WslinkProject {
@@ -13,6 +13,10 @@ export interface WslinkProject {
   readonly folder: string;
   /** Node. */
   readonly node: string;
+  /** What `deno task build:npm` writes. */
+  readonly package: string;
+  /** What `npm pack` makes of it. */
+  readonly tarball: string;
   /** TypeScript's compiler. */
   readonly typescript: string;
 }
@@ -31,9 +35,11 @@ export function installWslink(): Promise<WslinkProject> {
 async function install(): Promise<WslinkProject> {
   const folder = pathOf(".cache/wslink/project");
   const hawser = await openProject();
-  await installInto(folder, hawser);
+  const packed = await installInto(folder, hawser);
   return {
     folder,
+    package: packed.folder,
+    tarball: packed.tarball,
     node: requirePeer(".cache/node22/node_modules/node/bin/node", "Node 22"),
     typescript: `${hawser.folder}/node_modules/typescript5/bin/tsc`,
   };
@@ -44,18 +50,21 @@ async function install(): Promise<WslinkProject> {
  *
  * @param folder The folder; it is emptied first.
  * @param hawser The built and packed `@hawser/hawser`.
+ * @returns The built and packed `@hawser/wslink`.
  */
 export async function installInto(
   folder: string,
   hawser: { readonly package: string; readonly tarball: string },
-): Promise<void> {
+): Promise<Packed> {
   const built = `${folder}.package`;
   await buildWslink(built, hawser.package);
   await stop();
-  const [{ filename, version }] = JSON.parse(await run("npm", ["pack", "--json"], built));
+  const packing = ["pack", "--json", "--pack-destination", pathOf(".cache")];
+  const [{ filename, version }] = JSON.parse(await run("npm", packing, built));
+  const packed = { folder: built, tarball: pathOf(`.cache/${filename}`) };
   await using registry = await startRegistry([
     { folder: hawser.package, tarball: hawser.tarball },
-    { folder: built, tarball: `${built}/${filename}` },
+    packed,
   ]);
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder, { recursive: true });
@@ -70,4 +79,5 @@ export async function installInto(
   const cache = ["--cache", `${folder}.cache`];
   const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
   await run("npm", ["install", ...quiet, ...cache], folder);
+  return packed;
 }

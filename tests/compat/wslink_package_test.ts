@@ -1,6 +1,7 @@
 /** `@hawser/wslink`, installed in place of `wslink` as its users have it. */
 
 import { assertEquals } from "@std/assert";
+import { checkForm } from "../../scripts/check_npm.ts";
 import { createServer, serve } from "../../server.ts";
 import { run } from "../npm/_project.ts";
 import { ORIGINALS } from "./_subjects.ts";
@@ -66,6 +67,14 @@ Deno.test("@hawser/wslink has the paths and names of npm's wslink", async () => 
   for (const original of Object.values(ORIGINALS)) {
     assertEquals(Object.keys(original).filter((name) => !classes.includes(name)), []);
   }
+});
+
+// publint and arethetypeswrong leave what they read open for the next call.
+const options = { sanitizeOps: false, sanitizeResources: false };
+
+Deno.test("publint and arethetypeswrong find nothing in @hawser/wslink", options, async () => {
+  const { package: folder, tarball } = await installWslink();
+  assertEquals(await checkForm(folder, tarball), []);
 });
 
 /** What a TypeScript application may have, in wslink's own types. */
