@@ -31,6 +31,7 @@ export {
   type ReconnectOptions,
   type SocketLike,
 } from "./client/connection.ts";
+export type { ClientMiddleware, OutgoingCall } from "./client/middleware.ts";
 export { procedure } from "./client/procedure.ts";
 export type {
   ClientCall,

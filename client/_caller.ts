@@ -21,6 +21,15 @@ export class PlainCaller implements Caller {
     return new ResultStream((signal) => this.call(method, args, { ...options, signal }), options);
   }
 
+  request(method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#outgoing.request({
+      id: this.#outgoing.newId("system"),
+      method,
+      args,
+      options: {},
+    });
+  }
+
   receive(message: Message): void {
     // A wslink server asks its clients nothing.
     if (message.type === "result" || message.type === "error") this.#outgoing.receive(message);

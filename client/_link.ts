@@ -6,6 +6,7 @@ import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { RemoteStream } from "../protocol/api.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { Around } from "./middleware.ts";
 
 /** One open connection, as the session uses it. */
 export interface Link {
@@ -51,6 +52,12 @@ export interface ClientSessionOptions {
   readonly onError: (error: unknown) => void;
   /** Ends the connection. */
   readonly close: () => Promise<void>;
+  /** What the next hello says. */
+  readonly secret: () => Promise<string>;
+  /** What the hellos after it say. */
+  readonly renew: (secret: string) => void;
+  /** What runs around calls. */
+  readonly around: Around | undefined;
 }
 
 /** What a session needs to call, and to hear of answers. */
@@ -61,6 +68,8 @@ export interface Caller {
     args: readonly unknown[],
     options: CallOptions,
   ): RemoteStream<unknown, unknown>;
+  /** Makes a request of the protocol's own. */
+  request(method: string, args: readonly unknown[]): Promise<unknown>;
   /** Takes any message but a publication; `size` is what has come since the last one, in bytes. */
   receive(message: Message, size: number): void;
   /** The connection has gone: everything under way ends. */

@@ -43,6 +43,7 @@ import { SendQueue, type Socket } from "../protocol/send_queue.ts";
 import { CLOSE_LOST } from "../session/closing.ts";
 import { findWebSocket } from "./_websocket.ts";
 import type { Link } from "./_link.ts";
+import type { ClientMiddleware } from "./middleware.ts";
 import { ClientSession, type Session } from "./session.ts";
 
 /** When and how often a broken connection is made again. */
@@ -77,11 +78,12 @@ export interface ReconnectOptions {
 /** How a session is made and kept. */
 export interface ConnectOptions {
   /**
-   * What the server wants to know.
+   * What the server wants to know. A function is asked for every connection, so
+   * that one that comes back has a token that holds.
    *
    * @default {"wslink-secret"}
    */
-  readonly secret?: string;
+  readonly secret?: string | (() => string | Promise<string>);
   /**
    * The wire: `msgpack` is wslink 2.x, `json` is wslink 1.x. `auto` says hello
    * in msgpack, and once more in JSON if the server breaks off.
@@ -132,6 +134,12 @@ export interface ConnectOptions {
    * @default {{}}
    */
   readonly procedures?: Procedures;
+  /**
+   * What runs around this client's calls, from the outside in.
+   *
+   * @default {[]}
+   */
+  readonly middleware?: readonly ClientMiddleware[];
   /**
    * Whether to offer Hawser's extensions to the server. Without them a session
    * does what wslink's does, with Hawser's servers too.
@@ -227,6 +235,7 @@ export async function connect<S = unknown>(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Session<S>> {
+  const { middleware = [] } = options;
   const connection = new Connection(url, options);
   const session = new ClientSession<S>({
     callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
@@ -237,6 +246,11 @@ export async function connect<S = unknown>(
     procedures: options.procedures ?? {},
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
+    secret: () => connection.secret(),
+    renew: (secret) => connection.renew(secret),
+    around: middleware.length > 0
+      ? (await import("./middleware.ts")).around(middleware)
+      : undefined,
   });
   await connection.start(session);
   return session;
@@ -261,10 +275,12 @@ class Connection {
   #retryAfter = 0;
   /** The wire that the server last answered on. */
   #learnt: Wire | undefined;
+  #secret: string | (() => string | Promise<string>);
 
   constructor(url: string | URL, options: ConnectOptions) {
     this.#url = url;
     this.#options = options;
+    this.#secret = options.secret ?? "wslink-secret";
     this.#limits = resolveLimits({
       ...options.limits,
       // The server chose its own frames' size; the message's limit holds anyway.
@@ -275,6 +291,16 @@ class Connection {
       throw new RangeError(`helloTimeout must be more than 0 ms: received ${this.#helloTimeout}`);
     }
     this.#reconnect = options.reconnect === false ? false : checkReconnect(options.reconnect);
+  }
+
+  /** What the next hello says. */
+  async secret(): Promise<string> {
+    return typeof this.#secret === "function" ? await this.#secret() : this.#secret;
+  }
+
+  /** A secret that the server has taken, and will take again; a function knows a newer one by itself. */
+  renew(secret: string): void {
+    if (typeof this.#secret === "string") this.#secret = secret;
   }
 
   /** Makes the first connection; the later ones are made in the background. */
@@ -376,7 +402,6 @@ class Connection {
 
   async #hello(session: Owner, wire: Wire): Promise<Link> {
     const {
-      secret = "wslink-secret",
       WebSocket = await findWebSocket(),
       extensions = true,
     } = this.#options;
@@ -388,6 +413,7 @@ class Connection {
     // Most never need the 1.x codec, so bundlers put it aside. It is there before
     // the socket is, since frames don't wait.
     const codec = wire === "json" ? await jsonCodec(this.#limits) : msgpackCodec(this.#limits);
+    const secret = typeof this.#secret === "string" ? this.#secret : await this.#secret();
     signal.throwIfAborted();
     // A batch may come right behind the answer that agrees on it.
     if (codec.decoder instanceof MsgpackDecoder) codec.decoder.batched = features.includes("batch");

@@ -97,6 +97,10 @@ export class ExtendedCaller implements Caller {
     return this.#peer.stream(method, args, options);
   }
 
+  request(method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#peer.request(method, args);
+  }
+
   receive(message: Message, size: number): void {
     this.#heard = true;
     if (message.type === "request" && message.method === CLOSING_METHOD) {

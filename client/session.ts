@@ -26,7 +26,7 @@ import {
   type RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
-import type { Message } from "../protocol/messages.ts";
+import { HELLO_METHOD, type Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
 import { PlainCaller, ResultStream } from "./_caller.ts";
@@ -219,6 +219,15 @@ export interface Session<S = unknown> {
     readonly kind: K;
     readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
   };
+  /**
+   * Says who this client is once more, before what the server knows expires.
+   *
+   * @param secret The new token; without it, the `secret` of the options is
+   * asked. The next connections use it as well, unless that is a function.
+   * @returns When the server has taken it. It rejects with `RpcError` if the
+   * server doesn't: the session goes on as it was.
+   */
+  authenticate(secret?: string): Promise<void>;
   /** Ends the session: calls under way reject, subscriptions end, the socket closes. */
   close(): Promise<void>;
   /** Ends the session as well. */
@@ -294,6 +303,15 @@ export class ClientSession<S = unknown> implements Session<S> {
   }
 
   #call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
+    const { around } = this.#options;
+    if (around === undefined) return this.#send(method, args, options);
+    return around.call(
+      { method, args, options, stream: false },
+      ({ args, options }) => this.#send(method, args, options),
+    );
+  }
+
+  #send(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
     const { signal, retry } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (retry === "safe") return this.#callSafely(method, args, options);
@@ -317,7 +335,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     } finally {
       this.#waiting--;
     }
-    return await this.#call(method, args, { ...options, timeout: timeLeft(deadline) });
+    return await this.#send(method, args, { ...options, timeout: timeLeft(deadline) });
   }
 
   /** Makes a call until it is answered: the server runs it once, and knows it by its key. */
@@ -386,6 +404,19 @@ export class ClientSession<S = unknown> implements Session<S> {
     args: readonly unknown[],
     options: CallOptions,
   ): RemoteStream<unknown, unknown> {
+    const { around } = this.#options;
+    if (around === undefined) return this.#open(method, args, options);
+    return around.stream(
+      { method, args, options, stream: true },
+      ({ args, options }) => this.#open(method, args, options),
+    );
+  }
+
+  #open(
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions,
+  ): RemoteStream<unknown, unknown> {
     if (this.#caller !== undefined) return this.#caller.stream(method, args, options);
     return new ResultStream(() => Promise.reject(this.#notSent(method)));
   }
@@ -450,6 +481,13 @@ export class ClientSession<S = unknown> implements Session<S> {
     readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
   } {
     return isRpcError(error, kind);
+  }
+
+  async authenticate(secret?: string): Promise<void> {
+    const given = secret ?? await this.#options.secret();
+    if (this.#caller === undefined) throw this.#notSent(HELLO_METHOD);
+    await this.#caller.request(HELLO_METHOD, [{ secret: given }]);
+    if (secret !== undefined) this.#options.renew(secret);
   }
 
   close(): Promise<void> {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Feature, Wire } from "../protocol/mod.ts";
+import type { Authenticated } from "./auth.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { Policy, QueueStats } from "../protocol/send_queue.ts";
 
@@ -15,6 +16,10 @@ export interface Client {
   readonly wire: Wire;
   /** The HTTP request that it came with; `undefined` where the adapter has none. */
   readonly request: Request | undefined;
+  /** Who it is, as the server's `authenticate` found out; `undefined` with a `secret`. */
+  readonly identity: unknown;
+  /** What `authenticate` returned last. */
+  readonly authenticated: Authenticated<unknown> | undefined;
   /** Whatever the application keeps about it; gone with the connection. */
   readonly context: Map<unknown, unknown>;
   /** How many publications it missed because it couldn't keep up. */

@@ -34,6 +34,7 @@ import {
 } from "../protocol/send_queue.ts";
 import { UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
 import type { Held } from "../session/reliable.ts";
+import { type Authenticated, type Hello, isOver, type NotAuthenticated } from "./auth.ts";
 import type { Client, ErrorContext } from "./client.ts";
 import { ServerSession, type SessionHost } from "./session.ts";
 
@@ -47,7 +48,15 @@ export interface ConnectionHost extends SessionHost {
   readonly encoders: Readonly<Record<Wire, Encoder>>;
   /** What is offered to clients beyond wslink. */
   readonly features: readonly Feature[];
-  checkSecret(secret: unknown, client: Client): boolean | Promise<boolean>;
+  /** Finds out who says a hello. */
+  authenticate(
+    hello: Hello,
+    request: Request | undefined,
+    client: Client,
+  ):
+    | Authenticated<unknown>
+    | NotAuthenticated
+    | Promise<Authenticated<unknown> | NotAuthenticated>;
   report(error: unknown, context: ErrorContext): void;
   /** A client missed a publication. */
   dropped(topic: string): void;
@@ -62,6 +71,9 @@ const MAX_FRAME_SIZE = 4 * 1024 * 1024;
 
 /** The close code for a client that doesn't read what it is sent. */
 export const SLOW_CONSUMER = 4013;
+
+/** How long the answer to the second failed hello waits, in ms; each further one twice as long. */
+const RETRY_DELAY = 250;
 
 /** A connection, as an adapter drives it. */
 export class Connection {
@@ -82,6 +94,7 @@ export class Connection {
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
   #acks: Acks | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Starts to wait for the hello.
@@ -129,7 +142,7 @@ export class Connection {
    */
   receive(data: string | ArrayBuffer): void {
     if (this.#state === "closed") return;
-    if (this.#checking) return this.#defer(data);
+    if (this.#checking && this.#state === "new") return this.#defer(data);
     this.#received += sizeOf(data);
     try {
       const decoder = this.#decoderFor(data);
@@ -262,6 +275,7 @@ export class Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#helloTimer);
+    clearTimeout(this.#retryTimer);
     this.#backlog = [];
     this.#acks?.stop();
     this.#queue.clear();
@@ -298,7 +312,7 @@ export class Connection {
     // A batch may go on behind the message that ended the connection.
     if (this.#state === "closed") return;
     if (message.type === "request" && message.method === HELLO_METHOD && isSystem(message)) {
-      this.#hello(message);
+      if (this.#state === "new" || this.#session.isNew(message, this.#unread)) this.#hello(message);
     } else if (this.#state === "open") {
       const size = this.#unread;
       this.#unread = 0;
@@ -310,32 +324,43 @@ export class Connection {
   }
 
   #hello({ id, method, args }: RequestMessage): void {
+    if (this.#checking) return this.#reject(id, ONE_AT_A_TIME);
     const [hello] = args;
-    if (!isMap(hello) || !Object.hasOwn(hello, "secret")) return this.#helloFailed(id);
-    let good: boolean | Promise<boolean>;
+    if (!isMap(hello)) return this.#helloFailed(id);
+    const failed = (error: unknown) => {
+      this.#host.report(error, { client: this.#session, method });
+      return undefined;
+    };
+    let found: ReturnType<ConnectionHost["authenticate"]>;
     try {
-      good = this.#host.checkSecret(hello.secret, this.#session);
+      found = this.#host.authenticate(hello, this.#session.request, this.#session);
     } catch (error) {
-      this.#host.report(error, { client: this.#session, method });
-      good = false;
+      found = failed(error);
     }
-    if (typeof good === "boolean") return this.#answerHello(id, good, hello.hawser);
+    if (!(found instanceof Promise)) return this.#answerHello(id, found, hello.hawser);
     this.#checking = true;
-    good.catch((error: unknown) => {
-      this.#host.report(error, { client: this.#session, method });
-      return false;
-    }).then((good) => {
+    found.catch(failed).then((found) => {
       if (this.#state === "closed") return;
       this.#checking = false;
-      this.#answerHello(id, good, hello.hawser);
-      const backlog = this.#backlog;
-      this.#backlog = [];
-      for (const data of backlog) this.receive(data);
+      this.#answerHello(id, found, hello.hawser);
+      this.#goOn();
     });
   }
 
-  #answerHello(id: string, good: boolean, offer: unknown): void {
-    if (!good) return this.#helloFailed(id);
+  /** Takes what came while a hello was being checked. */
+  #goOn(): void {
+    if (this.#checking) return;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    for (const data of backlog) this.receive(data);
+  }
+
+  #answerHello(
+    id: string,
+    found: Authenticated<unknown> | NotAuthenticated,
+    offer: unknown,
+  ): void {
+    if (!found || isOver(found)) return this.#helloFailed(id);
     const { limits } = this.#host;
     const isNew = this.#state !== "open";
     let missing: readonly Held[] | undefined;
@@ -347,6 +372,8 @@ export class Connection {
       missing = features.has("resume") ? this.#resume(offer) : undefined;
       if (missing === undefined) this.#session.features = features;
     }
+    // Not before: a session that goes on may have been another's until now.
+    this.#session.identify(found);
     const { features } = this.#session;
     const result = {
       clientID: this.#session.id,
@@ -356,8 +383,10 @@ export class Connection {
         ? { hawser: announce(features, this.#session.ticket(missing !== undefined)) }
         : {}),
     };
-    this.send({ type: "result", id, result });
-    if (isNew) this.#switchOn(features);
+    if (isNew) {
+      this.send({ type: "result", id, result });
+      this.#switchOn(features);
+    } else this.#session.send({ type: "result", id, result });
     if (missing) this.#session.resumed(missing);
     else if (isNew) this.#session.begin();
   }
@@ -384,20 +413,38 @@ export class Connection {
   }
 
   #helloFailed(id: string): void {
-    this.#reject(id, new RpcError(ErrorCode.authentication, "Authentication failed"));
-    if (++this.#failedHellos >= this.#host.limits.helloAttempts) {
+    const error = new RpcError(ErrorCode.authentication, "Authentication failed");
+    const tries = ++this.#failedHellos;
+    if (tries >= this.#host.limits.helloAttempts) {
+      this.#reject(id, error);
       this.close(1008, "Too many failed hellos");
+    } else if (tries === 1) this.#reject(id, error);
+    else {
+      // Whoever mistyped once more doesn't notice; whoever guesses gets nowhere.
+      this.#checking = true;
+      this.#retryTimer = setTimeout(() => {
+        this.#checking = false;
+        this.#reject(id, error);
+        this.#goOn();
+      }, RETRY_DELAY * 2 ** (tries - 2));
     }
   }
 
   #reject(id: string, error: RpcError): void {
-    this.send({ type: "error", id, error: error.toWire() });
+    const message = { type: "error", id, error: error.toWire() } as const;
+    if (this.#state === "open") this.#session.send(message);
+    else this.send(message);
   }
 }
 
 const UNAUTHORIZED = new RpcError(
   ErrorCode.authentication,
   "Unauthorized: Skip message processing",
+);
+
+const ONE_AT_A_TIME = new RpcError(
+  ErrorCode.authentication,
+  "Another hello is being checked",
 );
 
 function isSystem({ id }: RequestMessage): boolean {

@@ -58,6 +58,9 @@ export type {
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
+export type { Authenticate, Authenticated, Hello, NotAuthenticated, Origins } from "./auth.ts";
+export { equalSecrets } from "./_secrets.ts";
+export { type Authentication, authentication } from "./authentication.ts";
 export { type Caller, caller } from "./caller.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";

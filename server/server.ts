@@ -24,6 +24,14 @@ import type { Middleware } from "../session/middleware.ts";
 import type { ClosingHint } from "../session/closing.ts";
 import { SafeCalls } from "../session/safe_calls.ts";
 import { Registry } from "../session/registry.ts";
+import {
+  type Authenticate,
+  type Authenticated,
+  type Hello,
+  type NotAuthenticated,
+  originCheck,
+  type Origins,
+} from "./auth.ts";
 import type {
   Client,
   ErrorContext,
@@ -47,6 +55,20 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    * @default {"wslink-secret"}
    */
   readonly secret?: string | ((secret: unknown, client: Client) => boolean | Promise<boolean>);
+  /**
+   * Decides who a client is, instead of `secret`: from its hello and the HTTP
+   * request. `authentication()` makes one whose identities have a type.
+   *
+   * @default {undefined}
+   */
+  readonly authenticate?: Authenticate<unknown>;
+  /**
+   * Which pages may connect, as `["https://example.org"]` or as a function. Others
+   * are answered with 403. What is no browser sends no `Origin`, and is not held back.
+   *
+   * @default {undefined}
+   */
+  readonly origins?: Origins;
   /**
    * What clients may call, by name.
    *
@@ -176,6 +198,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #accept: (socket: Socket, request?: Request) => Connection;
   readonly #upgrade: Upgrade;
   readonly #safeCalls: SafeCalls;
+  readonly #allows: (request: Request) => boolean;
   #state: "open" | "closing" | "closed" = "open";
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #closed = defer<void>();
@@ -192,6 +215,8 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   constructor(options: ServerOptions<P> & { readonly procedures: P }, upgrade: Upgrade) {
     const {
       secret = "wslink-secret",
+      authenticate,
+      origins,
       procedures,
       heartbeat = 30_000,
       exposeErrors = false,
@@ -203,13 +228,16 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       onDisconnect,
       onError = logError,
     } = options;
+    if (authenticate !== undefined && options.secret !== undefined) {
+      throw new TypeError("secret and authenticate exclude each other");
+    }
     if (!(heartbeat >= 0)) {
       throw new RangeError(`heartbeat must be 0 or more ms: received ${heartbeat}`);
     }
     if (!(resumeWindow >= 0)) {
       throw new RangeError(`resumeWindow must be 0 or more ms: received ${resumeWindow}`);
     }
-    const limits = resolveLimits({ helloSize: helloSizeFor(secret), ...options.limits });
+    const limits = resolveLimits({ helloSize: helloSizeFor(options), ...options.limits });
     const helloLimits = {
       ...limits,
       messageSize: Math.min(limits.helloSize, limits.messageSize),
@@ -225,6 +253,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     this.limits = limits;
     this.closed = this.#closed.promise;
     this.#upgrade = upgrade;
+    this.#allows = originCheck(origins);
     for (const [name, definition] of Object.entries(procedures)) this.register(name, definition);
     if (allowExit) this.#registerExit();
 
@@ -283,9 +312,10 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       callTimeout: CALL_TIMEOUT,
       publisher: this.#topics,
       exposeErrors,
-      checkSecret: typeof secret === "string"
-        ? (given: unknown) => equalSecrets(given, secret)
-        : secret,
+      authenticate: authenticate ??
+        (typeof secret === "string"
+          ? (hello: Hello) => equalSecrets(hello.secret, secret) && KNOWN
+          : secretCheck(secret)),
       joined: (session: ServerSession) => {
         clients.set(session.id, session);
         notify(session, () => onConnect?.(session));
@@ -435,10 +465,12 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * Answers a WebSocket request, inside any handler of the runtime's.
    *
    * @param request The HTTP request.
-   * @returns The response to return: 101, or 426 if it is no WebSocket request, or 503 after `close()`.
+   * @returns The response to return: 101, or 426 if it is no WebSocket request, 403 if its page is
+   * not among `origins`, or 503 after `close()`.
    */
   upgrade(request: Request): Response {
     if (this.#state !== "open") return new Response("Closing", { status: 503 });
+    if (!this.#allows(request)) return new Response("Not from this page", { status: 403 });
     return this.#upgrade(request, this);
   }
 
@@ -523,9 +555,28 @@ function logError(error: unknown, context?: ErrorContext): void {
   console.error(`Hawser: error${where}:`, error);
 }
 
+/** Who knows the secret is nobody in particular. */
+const KNOWN: Authenticated<undefined> = { identity: undefined };
+
+/** A function as `secret` says yes or no, and gets the client. */
+function secretCheck(secret: Exclude<ServerOptions["secret"], string | undefined>) {
+  const toIdentity = (good: boolean): Authenticated<undefined> | false => good === true && KNOWN;
+  return (
+    hello: Hello,
+    _request: Request | undefined,
+    client: Client,
+  ): Authenticated<undefined> | NotAuthenticated | Promise<Authenticated<undefined> | false> => {
+    if (!Object.hasOwn(hello, "secret")) return false;
+    const good = secret(hello.secret, client);
+    return typeof good === "boolean" ? toIdentity(good) : good.then(toIdentity);
+  };
+}
+
 /** wslink's 512 bytes leave a few hundred for the secret; a longer one needs as much more. */
-function helloSizeFor(secret: ServerOptions["secret"] & unknown): number {
-  return typeof secret === "string" ? 512 + new TextEncoder().encode(secret).length : 4096;
+function helloSizeFor({ secret = "", authenticate }: ServerOptions): number {
+  return typeof secret === "string" && authenticate === undefined
+    ? 512 + new TextEncoder().encode(secret).length
+    : 4096;
 }
 
 /** Waits for a promise, but not longer than `ms`. */

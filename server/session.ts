@@ -27,6 +27,7 @@ import type { Registry } from "../session/registry.ts";
 import { type Held, RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
 import type { SafeCalls } from "../session/safe_calls.ts";
 import type { Notify } from "../session/streams.ts";
+import type { Authenticated } from "./auth.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
 import type { Call } from "./procedure.ts";
 import { equalSecrets } from "./_secrets.ts";
@@ -62,6 +63,12 @@ export interface SystemMethod {
   /** What answers it: its result, or what it throws. */
   run(session: ServerSession, request: RequestMessage): unknown;
 }
+
+/** The close code for a client whose authentication is over. */
+export const EXPIRED = 4010;
+
+/** What `setTimeout` can wait at most, in ms. */
+const MAX_TIMER = 2 ** 31 - 1;
 
 /** What a session uses of its connection. */
 export interface SessionConnection {
@@ -101,6 +108,8 @@ export class ServerSession implements Client {
   #windowTimer: ReturnType<typeof setTimeout> | undefined;
   #droppedBefore = 0;
   #context: Map<unknown, unknown> | undefined;
+  #authenticated: Authenticated<unknown> | undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Prepares a session for a connection that has yet to say a good hello.
@@ -158,6 +167,36 @@ export class ServerSession implements Client {
     return this.#state === "open";
   }
 
+  /** Who the client is. */
+  get identity(): unknown {
+    return this.#authenticated?.identity;
+  }
+
+  /** What was found out about it last. */
+  get authenticated(): Authenticated<unknown> | undefined {
+    return this.#authenticated;
+  }
+
+  /**
+   * It is known, or known anew, who the client is.
+   *
+   * @param authenticated Who, and until when.
+   */
+  identify(authenticated: Authenticated<unknown>): void {
+    clearTimeout(this.#expiry);
+    this.#authenticated = authenticated;
+    const expires = Number(authenticated.expires ?? Infinity);
+    if (this.#state !== "closed" && expires < Infinity) this.#expireAt(expires);
+  }
+
+  #expireAt(expires: number): void {
+    const delay = Math.min(expires - Date.now(), MAX_TIMER);
+    this.#expiry = setTimeout(() => {
+      if (Date.now() < expires) return this.#expireAt(expires);
+      this.close(EXPIRED, "The authentication has expired");
+    }, delay);
+  }
+
   /** The hello was good. */
   begin(): void {
     this.#state = "open";
@@ -178,10 +217,29 @@ export class ServerSession implements Client {
     if (reliable && message.type === "request" && message.method === RECEIVED_METHOD) {
       const [received] = message.args;
       if (typeof received === "number") reliable.acknowledged(received);
-    } else if (
-      reliable === undefined || message.type === "publication" || message.seq === undefined ||
-      reliable.take(message.seq, size)
-    ) this.#peer.receive(message);
+    } else if (this.isNew(message, size)) this.#peer.receive(message);
+  }
+
+  /**
+   * Counts a message of the client's.
+   *
+   * @param message What the codec read.
+   * @param size What has come since the last message, in bytes.
+   * @returns Whether it hasn't come before, over a socket that broke.
+   * @throws {ProtocolError} If the connection can't go on.
+   */
+  isNew(message: Message, size: number): boolean {
+    return this.#reliable === undefined || message.type === "publication" ||
+      message.seq === undefined || this.#reliable.take(message.seq, size);
+  }
+
+  /**
+   * Sends a message, over the next connection if this one breaks before it has arrived.
+   *
+   * @param message The message.
+   */
+  send(message: OutgoingMessage): void {
+    this.#send(message, undefined);
   }
 
   /**
@@ -357,6 +415,7 @@ export class ServerSession implements Client {
     clearTimeout(this.#windowTimer);
     this.#tickets = [];
     this.#reliable = undefined;
+    clearTimeout(this.#expiry);
     this.#peer.end(close);
     this.#host.left(this, close);
   }

@@ -1,7 +1,8 @@
 /** The real ones, also after a test that never came to its end. */
 const { setTimeout, clearTimeout } = globalThis;
+const { now } = Date;
 
-/** Takes the place of the global timers while it lives: time passes when a test says so. */
+/** Takes the place of the global timers and of Date.now() while it lives: time passes when a test says so. */
 export class FakeTime implements Disposable {
   readonly #timers = new Map<unknown, { readonly due: number; readonly callback: () => void }>();
   #now = 0;
@@ -9,6 +10,8 @@ export class FakeTime implements Disposable {
   #last = 0;
 
   constructor() {
+    const start = now();
+    Reflect.set(Date, "now", () => start + this.#now);
     Reflect.set(globalThis, "setTimeout", (callback: () => void, ms = 0) => {
       // What every runtime does with a delay that is no 32-bit number.
       const delay = ms >= 0 && ms < 2 ** 31 ? ms : 1;
@@ -53,6 +56,7 @@ export class FakeTime implements Disposable {
   /** Gives the real timers back. */
   [Symbol.dispose](): void {
     Object.assign(globalThis, { setTimeout, clearTimeout });
+    Reflect.set(Date, "now", now);
   }
 
   #first() {
