@@ -38,10 +38,10 @@ import {
 } from "../protocol/messages.ts";
 import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
 import { defer } from "../protocol/deferred.ts";
-import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
-import { SendQueue, type Socket } from "../protocol/send_queue.ts";
+import type { Socket } from "../protocol/send_queue.ts";
 import { CLOSE_LOST } from "../session/closing.ts";
 import { findWebSocket } from "./_websocket.ts";
+import { DirectOutlet, type Outlet } from "./_outlet.ts";
 import type { Link } from "./_link.ts";
 import type { ClientMiddleware } from "./middleware.ts";
 import { ClientSession, type Session } from "./session.ts";
@@ -196,9 +196,6 @@ const MIN_FRAME_SIZE = 256;
 
 /** How many messages may come between the hello's answer and the session's readiness. */
 const EARLY_MESSAGES = 1024;
-
-/** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
-const MAX_INTERLEAVED = 4 * 1024 * 1024;
 
 /** How long a closing server may keep its clients away, in ms: a day. */
 const MAX_RETRY_AFTER = 86_400_000;
@@ -460,7 +457,8 @@ class Connection {
       };
       const welcome = socket.welcome(await answer.promise, features);
       // A page that talks to a wslink server never loads this.
-      const { ExtendedCaller } = welcome.features.size > 0 ? await import("./extended.ts") : {};
+      const extended = welcome.features.size > 0 ? await import("./extended.ts") : undefined;
+      if (extended) socket.extend(extended, welcome);
       // close() may have come behind the answer, and knows of no socket yet.
       signal.throwIfAborted();
       this.#learnt = wire;
@@ -468,7 +466,7 @@ class Connection {
       return {
         ...welcome,
         wire,
-        Extended: ExtendedCaller,
+        Extended: extended?.ExtendedCaller,
         send: (message, order) => socket.send(message, order),
         checkRoom: (message) => socket.checkRoom(message),
         encode: (message) => socket.encode(message),
@@ -477,7 +475,9 @@ class Connection {
         lose: (reason) => socket.lose(reason),
         open(receive) {
           socket.onMessage = receive;
-          for (const message of early) receive(...message);
+          for (const [message, size] of early) {
+            if (!socket.takes(message)) receive(message, size);
+          }
         },
       };
     } catch (error) {
@@ -520,12 +520,13 @@ class ClientSocket {
   readonly #limits: Limits;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
-  readonly #queue: SendQueue;
+  readonly #direct: DirectOutlet;
+  /** Straight to the socket, until a Hawser server has answered. */
+  #outlet: Outlet;
   /** What came since the last message that was put together, in bytes. */
   #unread = 0;
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
-  #acks: Acks | undefined;
   #end: (close: CloseInfo) => void = () => {};
 
   constructor(socket: SocketLike, { encoder, decoder }: Codec, limits: Limits) {
@@ -533,8 +534,7 @@ class ClientSocket {
     this.#limits = limits;
     this.#encoder = encoder;
     this.#decoder = decoder;
-    // send() looks at what waits before it adds to it, so the queue's own bound has nothing to do.
-    this.#queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED });
+    this.#outlet = this.#direct = new DirectOutlet(socket);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.opened = true;
@@ -544,8 +544,7 @@ class ClientSocket {
     this.closed = new Promise((resolve) => {
       this.#end = (close) => {
         socket.onopen = socket.onmessage = socket.onclose = null;
-        this.#acks?.stop();
-        this.#queue.clear();
+        this.#outlet.clear();
         resolve(close);
       };
     });
@@ -565,7 +564,7 @@ class ClientSocket {
   /** Throws if too much waits to be sent already. */
   checkRoom(message: OutgoingMessage): void {
     const { queueBytes } = this.#limits;
-    const waiting = this.#queue.held + this.#socket.bufferedAmount;
+    const waiting = this.#outlet.held + this.#socket.bufferedAmount;
     if (waiting > queueBytes) {
       throw new QueueFullError(
         `${
@@ -580,7 +579,7 @@ class ClientSocket {
   }
 
   transmit(frames: readonly Frame[], order?: string): void {
-    this.#queue.send(frames, order === undefined ? undefined : { order });
+    this.#outlet.send(frames, order === undefined ? undefined : { order });
   }
 
   /** Reads the hello's answer. */
@@ -602,20 +601,33 @@ class ClientSocket {
       encoder.frameSize = Math.max(MIN_FRAME_SIZE, Math.min(maxMsgSize, MAX_FRAME_SIZE));
     }
     const agreed = readAgreement(hawser, features);
-    if (agreed.has("batch") && encoder instanceof MsgpackEncoder) {
-      this.#queue.batch = encoder.frameSize;
-    }
-    if (agreed.has("ack")) {
-      this.#acks = new Acks(this.#received, (bytes) => {
-        this.#queue.send(this.#encoder.encode(ackMessage(clientID, bytes)));
-      });
-    }
     const agreement = agreed.has("resume") ? readTicket(hawser) : undefined;
     return { clientId: clientID, features: agreed, agreement };
   }
 
+  /** Uses what Hawser's servers make room for. */
+  extend(
+    { createOutlet }: Pick<typeof import("./extended.ts"), "createOutlet">,
+    { clientId, features }: Pick<Link, "clientId" | "features">,
+  ): void {
+    const encoder = this.#encoder;
+    this.#outlet = createOutlet(this.#socket, {
+      prefix: clientId,
+      features,
+      encoder,
+      frameSize: encoder instanceof MsgpackEncoder ? encoder.frameSize : undefined,
+      received: this.#received,
+      sent: this.#direct.sent,
+    });
+  }
+
+  /** Takes a message that is the outlet's business, and tells whether it was. */
+  takes(message: Message): boolean {
+    return this.#outlet.takes(message);
+  }
+
   close(code: number, reason: string): void {
-    this.#queue.flush();
+    this.#outlet.flush();
     this.#socket.close(code, reason);
   }
 
@@ -638,13 +650,12 @@ class ClientSocket {
       for (; message; message = this.#decoder.next()) {
         const size = this.#unread;
         this.#unread = 0;
-        if (this.#acks && isAck(message)) this.#queue.acknowledge(message.args[0]);
-        else {
+        if (!this.#outlet.takes(message)) {
           onlyAcks = false;
           this.onMessage(message, size);
         }
       }
-      this.#acks?.read(this.#received, onlyAcks);
+      this.#outlet.read(this.#received, onlyAcks);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.error = error;

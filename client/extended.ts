@@ -6,8 +6,12 @@
  * @module
  */
 import type { RemoteStream } from "../protocol/api.ts";
+import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
+import type { Encoder } from "../protocol/codec.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import { SendQueue, type Socket } from "../protocol/send_queue.ts";
+import type { Outlet } from "./_outlet.ts";
 import { CLOSING_METHOD } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
@@ -171,4 +175,57 @@ export class ExtendedCaller implements Caller {
       kwargs: {},
     });
   }
+}
+
+/** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
+const MAX_INTERLEAVED = 4 * 1024 * 1024;
+
+/** What {@linkcode createOutlet} goes by. */
+export interface OutletOptions extends Pick<Link, "features"> {
+  /** What this side's ids begin with. */
+  readonly prefix: string;
+  readonly encoder: Encoder;
+  /** The largest frame, on the wire that has batches. */
+  readonly frameSize: number | undefined;
+  /** How many bytes have come so far. */
+  readonly received: number;
+  /** How many bytes went out so far. */
+  readonly sent: number;
+}
+
+/**
+ * Makes the queue to a Hawser server's socket: small messages before bulk, in
+ * batches, at the server's pace.
+ *
+ * @param socket The socket.
+ * @param options What was agreed on.
+ * @returns The queue.
+ */
+export function createOutlet(
+  socket: Socket,
+  { prefix, features, encoder, frameSize, received, sent }: OutletOptions,
+): Outlet {
+  // Who sends looks at what waits before adding to it, so the queue's own bound has nothing to do.
+  const queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED, sent });
+  if (features.has("batch") && frameSize !== undefined) queue.batch = frameSize;
+  const acks = features.has("ack")
+    ? new Acks(received, (bytes) => queue.send(encoder.encode(ackMessage(prefix, bytes))))
+    : undefined;
+  return {
+    get held() {
+      return queue.held;
+    },
+    send: (frames, options) => queue.send(frames, options),
+    flush: () => queue.flush(),
+    clear() {
+      acks?.stop();
+      queue.clear();
+    },
+    takes(message) {
+      if (acks === undefined || !isAck(message)) return false;
+      queue.acknowledge(message.args[0]);
+      return true;
+    },
+    read: (bytes, own) => acks?.read(bytes, own),
+  };
 }

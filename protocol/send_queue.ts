@@ -88,6 +88,13 @@ export interface SendQueueOptions {
    * @default {50331648}
    */
   readonly interleaved?: number;
+  /**
+   * Bytes that went to the socket before the queue was made: acknowledgements
+   * count them too.
+   *
+   * @default {0}
+   */
+  readonly sent?: number;
   /** A bound that it shares with other queues. */
   readonly budget?: SendBudget;
   /** Called when more waits that can't be dropped than may. */
@@ -175,6 +182,7 @@ export class SendQueue implements BudgetMember {
       bytes = Infinity,
       messages = Infinity,
       interleaved = 48 * 1024 * 1024,
+      sent = 0,
       budget,
       onFull = () => {},
       onDrop = () => {},
@@ -188,6 +196,7 @@ export class SendQueue implements BudgetMember {
     this.#onFull = onFull;
     this.#onDrop = onDrop;
     this.#now = now;
+    this.#pace.written = sent;
   }
 
   /** Bytes that wait here, those in the socket not counted. */
