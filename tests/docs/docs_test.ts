@@ -23,6 +23,7 @@ import { bytes, feed, recorded } from "../protocol/_support.ts";
 const DOCS = new URL("../../docs/", import.meta.url);
 const PROTOCOL = Deno.readTextFileSync(new URL("protocol.md", DOCS));
 const ERRORS = Deno.readTextFileSync(new URL("errors.md", DOCS));
+const MIGRATING = Deno.readTextFileSync(new URL("migrating.md", DOCS));
 const WSLINK = ["wslink-js-1.12.4", "wslink-py-1.12.4", "wslink-js-2.5.0", "wslink-py-2.5.7"];
 
 /** The rows of all tables under a heading, deeper headings included, as cells without backquotes. */
@@ -224,7 +225,12 @@ Deno.test("docs/errors.md describes every error class that is exported", () => {
 });
 
 Deno.test("every link within the documents leads somewhere", () => {
-  for (const [name, page] of [["protocol.md", PROTOCOL], ["errors.md", ERRORS]] as const) {
+  for (
+    const [name, page] of [["protocol.md", PROTOCOL], ["errors.md", ERRORS], [
+      "migrating.md",
+      MIGRATING,
+    ]] as const
+  ) {
     for (const [, target = ""] of page.matchAll(/\]\(((?!https:)[^)]+)\)/g)) {
       const [path = "", anchor] = target.split("#");
       const url = new URL(path === "" ? name : path, DOCS);
