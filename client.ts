@@ -31,6 +31,15 @@ export {
   type ReconnectOptions,
   type SocketLike,
 } from "./client/connection.ts";
+export type { ContractDifference } from "./client/contract.ts";
+export type {
+  ArgumentDescription,
+  Contract,
+  Description,
+  JsonSchema,
+  ProcedureDescription,
+  TopicDescription,
+} from "./protocol/description.ts";
 export type { ClientMiddleware, OutgoingCall } from "./client/middleware.ts";
 export { procedure } from "./client/procedure.ts";
 export type {

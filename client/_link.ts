@@ -56,6 +56,8 @@ export interface ClientSessionOptions {
   readonly secret: () => Promise<string>;
   /** What the hellos after it say. */
   readonly renew: (secret: string) => void;
+  /** Called when there is a connection, each time. */
+  readonly attached: ((request: Caller["request"]) => Promise<void>) | undefined;
   /** What runs around calls. */
   readonly around: Around | undefined;
 }

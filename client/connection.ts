@@ -42,7 +42,9 @@ import type { Socket } from "../protocol/send_queue.ts";
 import { CLOSE_LOST } from "../session/closing.ts";
 import { findWebSocket } from "./_websocket.ts";
 import { DirectOutlet, type Outlet } from "./_outlet.ts";
-import type { Link } from "./_link.ts";
+import type { ClientSessionOptions, Link } from "./_link.ts";
+import type { Contract } from "../protocol/description.ts";
+import type { ContractDifference } from "./contract.ts";
 import type { ClientMiddleware } from "./middleware.ts";
 import { ClientSession, type Session } from "./session.ts";
 
@@ -147,6 +149,19 @@ export interface ConnectOptions {
    * @default {true}
    */
   readonly extensions?: boolean;
+  /**
+   * What the server was when this client was built, from the file that
+   * `deno task describe --types` writes. It is compared at each connection.
+   *
+   * @default {undefined}
+   */
+  readonly contract?: Contract;
+  /**
+   * Called when the server differs from the contract; the session goes on.
+   *
+   * @default {console.warn}
+   */
+  readonly onContract?: (difference: ContractDifference) => void;
   /** Gives up connecting; an open session is ended with `close()`. */
   readonly signal?: AbortSignal;
   /**
@@ -243,6 +258,7 @@ export async function connect<S = unknown>(
     procedures: options.procedures ?? {},
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
+    attached: comparison(options),
     secret: () => connection.secret(),
     renew: (secret) => connection.renew(secret),
     around: middleware.length > 0
@@ -251,6 +267,18 @@ export async function connect<S = unknown>(
   });
   await connection.start(session);
   return session;
+}
+
+/** What compares a server with a contract; most clients have none, and never load it. */
+function comparison({ contract, onContract }: ConnectOptions): ClientSessionOptions["attached"] {
+  if (contract === undefined) return undefined;
+  return async (request) => {
+    const { compareContract, describeDifference } = await import("./contract.ts");
+    const difference = await compareContract(contract, request);
+    if (difference === undefined) return;
+    if (onContract) onContract(difference);
+    else console.warn(describeDifference(difference));
+  };
 }
 
 /** What a connection needs of the session that it works for. */

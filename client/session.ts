@@ -22,10 +22,13 @@ import type { Wire } from "../protocol/codec.ts";
 import {
   type CloseInfo,
   ConnectionClosedError,
+  ErrorCode,
   isRpcError,
-  type RpcError,
+  RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
+import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
+import type { Feature } from "../protocol/features.ts";
 import { HELLO_METHOD, type Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
@@ -220,6 +223,13 @@ export interface Session<S = unknown> {
     readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
   };
   /**
+   * Asks the server what it offers.
+   *
+   * @returns Its procedures and topics, with JSON Schemas as far as its validator
+   * has them. It rejects with -32601 if the server doesn't say, as wslink's.
+   */
+  describe(): Promise<Description>;
+  /**
    * Says who this client is once more, before what the server knows expires.
    *
    * @param secret The new token; without it, the `secret` of the options is
@@ -259,6 +269,7 @@ export class ClientSession<S = unknown> implements Session<S> {
   #status: Status = { state: "connecting", attempt: 0 };
   /** How many calls wait for a connection. */
   #waiting = 0;
+  #features: ReadonlySet<Feature> = new Set();
   #clientId = "";
   #wire: Wire = "msgpack";
 
@@ -483,6 +494,14 @@ export class ClientSession<S = unknown> implements Session<S> {
     return isRpcError(error, kind);
   }
 
+  describe(): Promise<Description>;
+  describe(): Promise<unknown> {
+    if (this.#caller === undefined) return Promise.reject(this.#notSent(DESCRIBE_METHOD));
+    if (this.#features.has("describe")) return this.#caller.request(DESCRIBE_METHOD, []);
+    const what = "The server doesn't describe itself";
+    return Promise.reject(new RpcError(ErrorCode.methodNotFound, what, DESCRIBE_METHOD));
+  }
+
   async authenticate(secret?: string): Promise<void> {
     const given = secret ?? await this.#options.secret();
     if (this.#caller === undefined) throw this.#notSent(HELLO_METHOD);
@@ -521,7 +540,13 @@ export class ClientSession<S = unknown> implements Session<S> {
     this.#clientId = link.clientId;
     this.#wire = link.wire;
     this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire, resumed });
+    this.#features = link.features;
     link.open((message, size) => this.#receive(message, size));
+    const { attached, onError } = this.#options;
+    if (attached && this.#caller && link.features.has("describe")) {
+      const caller = this.#caller;
+      attached((method, args) => caller.request(method, args)).catch(onError);
+    }
   }
 
   /** What the next hello shows, so that the server takes this session up again. */

@@ -21,6 +21,8 @@ export interface ProcedureLike {
   readonly kwargs?: Schema;
   /** What it returns. */
   readonly result?: Schema;
+  /** What the items of its result are, if that is a stream. */
+  readonly items?: Schema;
   /** The kinds of error that it says it throws, each with its data. */
   readonly errors?: Readonly<Record<string, Schema>>;
   /** What it does, in a sentence. */

@@ -30,7 +30,15 @@ export type Feature =
   | "subscribe";
 
 /** The extensions that this version has. */
-export const FEATURES: readonly Feature[] = ["ack", "batch", "call", "ping", "resume", "stream"];
+export const FEATURES: readonly Feature[] = [
+  "ack",
+  "batch",
+  "call",
+  "describe",
+  "ping",
+  "resume",
+  "stream",
+];
 
 /** The version of the extensions that this page describes. */
 const VERSION = 1;

@@ -12,6 +12,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["demo", ["run", "-A", "examples/viewer/main.ts"]],
   ["example:simple", ["run", "-A", "examples/simple/main.ts"]],
   ["example:chat", ["run", "-A", "examples/chat/main.ts"]],
+  ["describe", ["run", "-A", "scripts/describe.ts"]],
   ["setup", ["run", "-A", "scripts/setup.ts"]],
   ["test", ["run", "-A", "scripts/test.ts"]],
   ["bench", ["run", "-A", "scripts/bench/main.ts"]],

@@ -8,13 +8,16 @@ import type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
 import {
   type CloseInfo,
   ErrorCode,
+  type Feature,
   FEATURES,
+  isMap,
   JsonEncoder,
   type Limits,
   MsgpackEncoder,
   resolveLimits,
   RpcError,
 } from "../protocol/mod.ts";
+import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
 import { defer, type Deferred } from "../protocol/deferred.ts";
 import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
@@ -40,6 +43,7 @@ import type {
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
+import { describe } from "./describe.ts";
 import { Connection } from "./connection.ts";
 import { equalSecrets } from "./_secrets.ts";
 import type { ServerSession, SystemMethod } from "./session.ts";
@@ -126,6 +130,12 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    * @default {30000}
    */
   readonly resumeWindow?: number;
+  /**
+   * Whether clients may read what the server offers, with `session.describe()`.
+   *
+   * @default {true}
+   */
+  readonly describe?: boolean;
   /** Called after a client's good hello. */
   readonly onConnect?: (client: Client) => void;
   /** Called when a client that had said a good hello has gone. */
@@ -200,6 +210,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #safeCalls: SafeCalls;
   readonly #allows: (request: Request) => boolean;
   #state: "open" | "closing" | "closed" = "open";
+  #description: Promise<Description> | undefined;
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #closed = defer<void>();
   #allGone: Deferred<void> | undefined;
@@ -224,6 +235,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       allowExit = false,
       extensions = true,
       resumeWindow = 30_000,
+      describe: describes = true,
       onConnect,
       onDisconnect,
       onError = logError,
@@ -289,7 +301,9 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       registry: this.#registry,
       encoders,
       features: extensions
-        ? FEATURES.filter((feature) => feature !== "resume" || resumeWindow > 0)
+        ? FEATURES.filter((feature) =>
+          (feature !== "resume" || resumeWindow > 0) && (feature !== "describe" || describes)
+        )
         : [],
       resumeWindow,
       findSession: (ticket: string) => {
@@ -306,6 +320,15 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       },
       systemMethods: new Map<string, SystemMethod>([
         ["wslink.ping", { feature: "ping", run: () => null }],
+        [DESCRIBE_METHOD, {
+          feature: "describe",
+          run: async (_session, { args: [known] }) => {
+            const description = await this.#describe(host.features);
+            const { hash } = description.contract;
+            // A client that has it already is spared the rest.
+            return isMap(known) && known.contract === hash ? null : description;
+          },
+        }],
       ]),
       epoch: crypto.randomUUID().slice(0, 8),
       safeCalls: this.#safeCalls,
@@ -348,6 +371,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    */
   register(name: string, definition: Handler | ProcedureLike): void {
     this.#registry.register(name, definition);
+    this.#description = undefined;
   }
 
   /**
@@ -524,6 +548,16 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   /** Closes the server, as {@linkcode Server.close} does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Once for all who ask, until there is something new. */
+  #describe(features: readonly Feature[]): Promise<Description> {
+    return this.#description ??= describe({
+      features,
+      procedures: this.#registry.definitions,
+      topics: new Map(),
+      limits: this.limits,
+    });
   }
 
   #registerExit(): void {

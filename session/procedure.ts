@@ -85,6 +85,13 @@ export interface ProcedureOptions<Context = never> {
    */
   readonly result?: Schema;
   /**
+   * What the items are of a result that is a stream: for types and for
+   * `describe`; never checked.
+   *
+   * @default {undefined}
+   */
+  readonly items?: Schema;
+  /**
    * The kinds of error that it throws on purpose, each with the schema of its
    * data; thrown with `call.error(kind, data)`.
    *

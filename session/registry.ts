@@ -23,6 +23,7 @@ export class Registry<C extends Bindable> {
   /** The same without the middleware around all of them. */
   readonly #bare = new Map<string, Invoke<C>>();
   readonly #middleware: AnyMiddleware[] = [];
+  readonly #definitions = new Map<string, Handler | ProcedureLike>();
   readonly #checkResults: boolean;
 
   /**
@@ -47,6 +48,7 @@ export class Registry<C extends Bindable> {
       throw new TypeError(`A procedure named "${name}" is registered already`);
     }
     this.#bare.set(name, this.#invoke(name, definition));
+    this.#definitions.set(name, definition);
     this.#enter(name);
   }
 
@@ -113,6 +115,11 @@ export class Registry<C extends Bindable> {
       };
       return allowed instanceof Promise ? allowed.then(next) : next(allowed);
     };
+  }
+
+  /** What is registered, by name. */
+  get definitions(): ReadonlyMap<string, Handler | ProcedureLike> {
+    return this.#definitions;
   }
 
   /**
