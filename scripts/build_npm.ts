@@ -68,6 +68,9 @@ async function tidyModules(folder: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = `${folder}/${name}`;
     if (isDirectory && name !== "node_modules") await tidyModules(path);
+    if (name.endsWith(".d.ts")) {
+      await Deno.writeTextFile(path, shortenComments(await Deno.readTextFile(path)));
+    }
     if (!name.endsWith(".js")) continue;
     // esbuild goes on from the source map that it finds in its input.
     const { code, map } = await transform(await Deno.readTextFile(path), {
@@ -84,6 +87,24 @@ async function tidyModules(folder: string): Promise<void> {
     const content = { version, sources, sourcesContent, names, mappings };
     await Deno.writeTextFile(`${path}.map`, JSON.stringify(content));
   }
+}
+
+/**
+ * Takes out of declarations what no editor shows beside a name: the modules' own comments, and the
+ * examples, which JSR's pages and the README have.
+ *
+ * @param declarations The text of a `.d.ts`.
+ * @returns The text with the other comments.
+ */
+export function shortenComments(declarations: string): string {
+  return declarations.replaceAll(
+    /\/\*\*[\s\S]*?\*\//g,
+    (comment) =>
+      comment.includes("@module") ? "" : comment.replaceAll(
+        /\n\s*\*\s*\n?\s*\*?\s*@example[\s\S]*?(?=\n\s*\* @(?!example)|\n\s*\*\/$)/g,
+        "",
+      ),
+  );
 }
 
 /** Finds what became of modules: dnt puts them into a folder of their own, `deno pack` doesn't. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { checkModuleComment } from "../../scripts/check_docs.ts";
 import { compareImports } from "../../scripts/check_imports.ts";
+import { shortenComments } from "../../scripts/build_npm.ts";
 import { compareApis } from "../../scripts/check_npm.ts";
 import { manifestOf } from "../../scripts/npm_edition/manifest.ts";
 import { ended, line, parseLine } from "../../scripts/_counts.ts";
@@ -114,4 +115,20 @@ Deno.test("manifestOf() gives each runtime its server and Node its sockets", () 
     },
   });
   assertEquals(dependencies, { ws: "^8.0.0" });
+});
+
+Deno.test("shortenComments() leaves what an editor shows beside a name", () => {
+  const example = " * @example A title\n * ```ts\n * call(); // @ts-check\n * ```\n";
+  assertEquals(
+    shortenComments(
+      `/**\n * A module.\n *\n${example} *\n * @module\n */ import "x";\n` +
+        `/**\n * Calls.\n *\n * @param a One.\n *\n${example} */ declare function call(a: 1): void;\n` +
+        `/**\n * Ends.\n *\n${example} *\n * @returns Two.\n */ declare function end(): 2;\n` +
+        `/** Short. */ declare const x: 1;\n`,
+    ),
+    ' import "x";\n' +
+      "/**\n * Calls.\n *\n * @param a One.\n */ declare function call(a: 1): void;\n" +
+      "/**\n * Ends.\n * @returns Two.\n */ declare function end(): 2;\n" +
+      "/** Short. */ declare const x: 1;\n",
+  );
 });
