@@ -9,7 +9,7 @@ export interface Cutter extends AsyncDisposable {
 const enough = 100_000;
 
 /**
- * Starts a relay that cuts a connection off once its client has sent 100 kB.
+ * Starts a relay that cuts the first connection off whose client has sent 100 kB, and no other.
  *
  * @param target The server's address, as in `ws://127.0.0.1:8080/ws`.
  * @returns Where it is.
@@ -18,6 +18,7 @@ export function startCutter(target: string): Cutter {
   const { hostname, port, pathname } = new URL(target);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connections = new Set<Deno.Conn>();
+  let hasCut = false;
 
   async function relay(client: Deno.Conn): Promise<void> {
     const server = await Deno.connect({ hostname, port: Number(port) });
@@ -27,8 +28,9 @@ export function startCutter(target: string): Cutter {
     const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform(chunk, controller) {
         sent += chunk.length;
-        if (sent > enough) controller.error(new Error("Cut off"));
-        else controller.enqueue(chunk);
+        if (hasCut || sent <= enough) return controller.enqueue(chunk);
+        hasCut = true;
+        controller.error(new Error("Cut off"));
       },
     });
     // Each way ends the other one; that a cut is an error is its point.
