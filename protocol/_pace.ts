@@ -96,6 +96,16 @@ export class Pace {
   #water = FIRST_WATER;
   #idlePolls = 0;
 
+  /** What the link takes, in bytes per ms; 0 as long as nothing was measured. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** How long the way to the peer and back takes, in ms; `undefined` as long as nothing was measured. */
+  get roundTrip(): number | undefined {
+    return this.#roundTrip === Infinity ? undefined : this.#roundTrip;
+  }
+
   /** How long to wait before the socket is asked again, in ms. */
   get delay(): number {
     return Math.min(POLL * 2 ** this.#idlePolls, MAX_POLL);
@@ -108,7 +118,7 @@ export class Pace {
   }
 
   /** Bytes between the two programs, as far as is known. */
-  #underWay(buffered: number): number {
+  underWay(buffered: number): number {
     return this.acknowledged === undefined ? buffered : this.written - this.acknowledged;
   }
 
@@ -129,23 +139,23 @@ export class Pace {
   }
 
   roomForSmall(buffered: number): boolean {
-    return this.#underWay(buffered) < this.#most + SMALL_SLACK;
+    return this.underWay(buffered) < this.#most + SMALL_SLACK;
   }
 
   roomForBulk(buffered: number): boolean {
-    return this.#underWay(buffered) < this.#most;
+    return this.underWay(buffered) < this.#most;
   }
 
   /** Whether a frame may go out whole if nothing else waits: its pieces would all be handed over now. */
   roomForWhole(buffered: number, size: number): boolean {
     // A peer that acknowledges does so by the frame: a long one would be a leap in the dark.
     if (this.acknowledged !== undefined && size > this.#rate * WHOLE_TIME) return false;
-    return size <= MAX_WHOLE && this.#underWay(buffered) + size <= this.#most * 1.25;
+    return size <= MAX_WHOLE && this.underWay(buffered) + size <= this.#most * 1.25;
   }
 
   /** A message that a newer one may replace leaves when the link has nearly nothing left to do. */
   roomForLatest(buffered: number, cost: number): boolean {
-    const underWay = this.#underWay(buffered);
+    const underWay = this.underWay(buffered);
     if (this.acknowledged === undefined) return underWay < MIN_WATER;
     return underWay < Math.max(Math.min(2 * cost, MIN_CHUNK), 1.25 * this.#filling);
   }

@@ -121,6 +121,20 @@ export interface QueueStats {
   readonly heldMessages: number;
   /** How long the oldest of them has waited, in ms. */
   readonly oldestAge: number;
+  /** Bytes that were handed to the socket; text in UTF-16 units. */
+  readonly sentBytes: number;
+  /**
+   * Bytes of those that are on their way: not read yet by a peer that
+   * acknowledges, not taken yet by the network with others.
+   */
+  readonly underWay: number;
+  /** What the link takes, in bytes/s, as far as it was kept busy; 0 if that isn't known. */
+  readonly rate: number;
+  /**
+   * How long the way to the peer and back takes, in ms; `undefined` with one that
+   * doesn't acknowledge, and until a message of 16 KiB has been.
+   */
+  readonly roundTrip: number | undefined;
 }
 
 /** `WebSocket.OPEN` */
@@ -224,6 +238,10 @@ export class SendQueue implements BudgetMember {
       heldBytes: this.#held,
       heldMessages: this.#lanes.size,
       oldestAge: now - oldest,
+      sentBytes: this.#pace.written,
+      underWay: this.#pace.underWay(this.#buffered),
+      rate: Math.round(this.#pace.rate * 1000),
+      roundTrip: this.#pace.roundTrip,
     };
   }
 

@@ -59,7 +59,7 @@ export interface ConnectionHost extends SessionHost {
     | Promise<Authenticated<unknown> | NotAuthenticated>;
   report(error: unknown, context: ErrorContext): void;
   /** A client missed a publication. */
-  dropped(topic: string): void;
+  dropped(topic: string, session: ServerSession): void;
   /** Finds the session that a ticket is for, if the client that shows it may have it. */
   findSession(ticket: string, client: Client): ServerSession | undefined;
   /** Its socket has ended. */
@@ -110,7 +110,7 @@ export class Connection {
       bytes: host.limits.queueBytes,
       messages: host.limits.queueMessages,
       budget: host.budget,
-      onDrop: (topic) => host.dropped(topic ?? ""),
+      onDrop: (topic) => host.dropped(topic ?? "", this.#session),
       onFull: () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
     });
     this.#session = new ServerSession(host, this, request);

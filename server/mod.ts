@@ -65,6 +65,16 @@ export { type Caller, caller } from "./caller.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { AnyMiddleware, Middleware, Next, WithState } from "../session/middleware.ts";
+export type { EventsOptions, EventStream } from "../session/events.ts";
+export { CALL_TIME_BOUNDS, type CallOutcome, type CallStats } from "../session/meters.ts";
+export type {
+  ConnectionStats,
+  NamedTopicStats,
+  QueuesStats,
+  RoundTripStats,
+  ServerEvent,
+  ServerStats,
+} from "./stats.ts";
 export type { ClosingHint } from "../session/closing.ts";
 export type { CallOptions } from "../session/outgoing.ts";
 export type {

@@ -22,6 +22,8 @@ import { defer, type Deferred } from "../protocol/deferred.ts";
 import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
 import type { IncomingCall } from "../session/incoming.ts";
+import { type EventsOptions, type EventStream, Watchers } from "../session/events.ts";
+import { CallMeters } from "../session/meters.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { Middleware } from "../session/middleware.ts";
 import type { ClosingHint } from "../session/closing.ts";
@@ -45,8 +47,9 @@ import type {
 } from "./client.ts";
 import { describe } from "./describe.ts";
 import { Connection } from "./connection.ts";
+import { type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
 import { equalSecrets } from "./_secrets.ts";
-import type { ServerSession, SystemMethod } from "./session.ts";
+import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
 import type { Call } from "./procedure.ts";
 import { Topics } from "./topics.ts";
 
@@ -209,6 +212,9 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #upgrade: Upgrade;
   readonly #safeCalls: SafeCalls;
   readonly #allows: (request: Request) => boolean;
+  readonly #since = performance.now();
+  readonly #meters = new CallMeters<IncomingCall>();
+  readonly #watchers = new Watchers<ServerEvent>(() => this.#observeCalls());
   #state: "open" | "closing" | "closed" = "open";
   #description: Promise<Description> | undefined;
   #exitTimer: ReturnType<typeof setTimeout> | undefined;
@@ -312,11 +318,13 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       },
       suspended: (session: ServerSession) => {
         this.#suspended.add(session);
+        this.#emit({ type: "suspended", client: session.id });
         const [oldest] = this.#suspended;
         if (this.#suspended.size > limits.suspendedSessions) oldest?.close(1006);
       },
       resumed: (session: ServerSession) => {
         this.#suspended.delete(session);
+        this.#emit({ type: "resumed", client: session.id });
       },
       systemMethods: new Map<string, SystemMethod>([
         ["wslink.ping", { feature: "ping", run: () => null }],
@@ -332,6 +340,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       ]),
       epoch: crypto.randomUUID().slice(0, 8),
       safeCalls: this.#safeCalls,
+      meters: this.#meters,
       callTimeout: CALL_TIMEOUT,
       publisher: this.#topics,
       exposeErrors,
@@ -341,13 +350,19 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
           : secretCheck(secret)),
       joined: (session: ServerSession) => {
         clients.set(session.id, session);
+        this.#emit({ type: "connected", client: session.id, wire: session.wire });
         notify(session, () => onConnect?.(session));
       },
       left: (session: ServerSession, close: CloseInfo) => {
         this.#suspended.delete(session);
-        if (clients.delete(session.id)) notify(session, () => onDisconnect?.(session, close));
+        if (!clients.delete(session.id)) return;
+        this.#emit({ type: "disconnected", client: session.id, ...close });
+        notify(session, () => onDisconnect?.(session, close));
       },
-      dropped: (topic: string) => this.#topics.dropped(topic),
+      dropped: (topic: string, session: ServerSession) => {
+        this.#topics.dropped(topic);
+        this.#emit({ type: "dropped", client: session.id, topic });
+      },
       gone: (connection: Connection) => {
         this.#connections.delete(connection);
         if (this.#connections.size === 0) this.#allGone?.resolve();
@@ -425,6 +440,94 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    */
   topicStats(): ReadonlyMap<string, TopicStats> {
     return this.#topics.stats();
+  }
+
+  /**
+   * What the server has done, and how it stands: a copy, small enough to be taken
+   * every second and sent to whoever draws it.
+   *
+   * @returns The figures as they are now.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@hawser/hawser/client";
+   * import { CALL_TIME_BOUNDS, createServer, serve } from "@hawser/hawser/server";
+   * import { assert, assertEquals } from "@std/assert";
+   *
+   * const server = createServer({ procedures: { "math.add": (a: number, b: number) => a + b } });
+   * await using listening = await serve(server, { port: 0 });
+   * await using session = await connect<typeof server>(listening.webSocketUrl);
+   * await session.call("math.add", [1, 2]);
+   *
+   * const { calls, connections, queues } = server.stats();
+   * assertEquals(connections.clients, 1);
+   * assertEquals(queues.heldMessages, 0);
+   * const [add] = calls;
+   * assert(add !== undefined);
+   * assertEquals([add.method, add.count, add.errors], ["math.add", 1, 0]);
+   * assertEquals(add.times.length, CALL_TIME_BOUNDS.length + 1);
+   * ```
+   */
+  stats(): ServerStats {
+    const sessions = this.#topics.clients;
+    return {
+      uptime: performance.now() - this.#since,
+      connections: {
+        sockets: this.#connections.size,
+        clients: sessions.size,
+        suspended: this.#suspended.size,
+      },
+      calls: this.#meters.read(),
+      topics: Array.from(this.#topics.stats(), ([topic, stats]) => ({ topic, ...stats })),
+      ...sumQueues(Array.from(sessions.values(), (session) => session.queueStats())),
+    };
+  }
+
+  /**
+   * Follows what happens in the server, until it is closed. Nobody waits for the
+   * reader: past `buffer`, the oldest events are dropped. What nobody follows
+   * costs nothing.
+   *
+   * @param options Which events, how many may wait, and what ends it earlier.
+   * @returns The events from now on, for `for await`.
+   * @throws {RangeError} If `buffer` is less than 1.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@hawser/hawser/client";
+   * import { createServer, serve } from "@hawser/hawser/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const server = createServer({ procedures: { "math.add": (a: number, b: number) => a + b } });
+   * await using listening = await serve(server, { port: 0 });
+   * const events = server.events({ only: ["call", "disconnected"] });
+   *
+   * const session = await connect<typeof server>(listening.webSocketUrl);
+   * await session.call("math.add", [1, 2]);
+   * await session.close();
+   * for await (const event of events) {
+   *   if (event.type === "disconnected") break;
+   *   assertEquals([event.method, event.outcome], ["math.add", "result"]);
+   * }
+   * ```
+   */
+  events<T extends ServerEvent["type"] = ServerEvent["type"]>(
+    options?: EventsOptions<T>,
+  ): EventStream<Extract<ServerEvent, { readonly type: T }>> {
+    return this.#watchers.watch(options);
+  }
+
+  #emit(event: Happened<ServerEvent>): void {
+    if (this.#watchers.wants(event.type)) this.#watchers.emit({ ...event, at: Date.now() });
+  }
+
+  /** Calls are many, so that they are looked at only while somebody wants to. */
+  #observeCalls(): void {
+    this.#meters.onEnd = !this.#watchers.wants("call") ? undefined : (call, time, outcome) => {
+      if (!(call instanceof SessionCall)) return;
+      const { client: { id: client }, method } = call;
+      this.#emit({ type: "call", client, method, time, outcome });
+    };
   }
 
   /**
@@ -542,6 +645,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     for (const connection of this.#connections) connection.close(1001, "Server shutdown");
     if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#state = "closed";
+    this.#watchers.end();
     this.#closed.resolve();
   }
 
@@ -583,6 +687,9 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     });
   }
 }
+
+/** An event whose time is not known yet. */
+type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
 
 function logError(error: unknown, context?: ErrorContext): void {
   const where = context?.method ? ` in ${context.method}` : "";

@@ -22,6 +22,7 @@ import type { QueueStats, SendOptions } from "../protocol/send_queue.ts";
 import { CLOSE_LOST, CLOSING_METHOD, type ClosingHint } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { CallMeters } from "../session/meters.ts";
 import { Peer } from "../session/peer.ts";
 import type { Registry } from "../session/registry.ts";
 import { type Held, RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
@@ -41,6 +42,8 @@ export interface SessionHost {
   /** What a server with this name remembers of calls is this run's. */
   readonly epoch: string;
   readonly safeCalls: SafeCalls;
+  /** Where calls are counted. */
+  readonly meters: CallMeters<IncomingCall>;
   /** How long a call of a client's procedure waits that doesn't say, in ms. */
   readonly callTimeout: number;
   readonly publisher: Publisher;
@@ -130,6 +133,7 @@ export class ServerSession implements Client {
       registry: host.registry,
       exposeErrors: host.exposeErrors,
       safeCalls: host.safeCalls,
+      meters: host.meters,
       open: (request, notify) => new SessionCall(request, notify, this, host.publisher),
       report: (error, method) =>
         host.report(error, method === undefined ? { client: this } : { client: this, method }),
@@ -458,7 +462,7 @@ export class ServerSession implements Client {
 }
 
 /** A call, as a server's procedure sees it. */
-class SessionCall extends IncomingCall implements Call {
+export class SessionCall extends IncomingCall implements Call {
   readonly client: Client;
   readonly server: Publisher;
 

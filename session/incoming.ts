@@ -14,9 +14,11 @@ import type {
   RequestMessage,
   ResultMessage,
 } from "../protocol/messages.ts";
+import type { CallMeter, CallMeters, CallOutcome } from "./meters.ts";
 import type { CallContext } from "./procedure.ts";
 import type { Registry } from "./registry.ts";
 import type { SafeCalls } from "./safe_calls.ts";
+import type { Invoke } from "./middleware.ts";
 import { isStream, type Notify, type Streams } from "./streams.ts";
 
 /** The notification `[call, value]`: how far a call has come. */
@@ -35,6 +37,8 @@ export interface IncomingHost<C extends IncomingCall> {
   readonly streams: Streams;
   /** Where calls that may be made again are remembered; without it they are like all others. */
   readonly safeCalls?: SafeCalls | undefined;
+  /** Where calls are counted; without it they are not. */
+  readonly meters?: CallMeters<IncomingCall> | undefined;
   /** Whether a feature was agreed on with the peer. */
   has(feature: Feature): boolean;
   /** Makes what the procedure gets to see. */
@@ -53,6 +57,10 @@ export class IncomingCall implements CallContext {
   kwargs: Readonly<Record<string, unknown>>;
   /** Whether nobody waits for the answer any more. */
   abandoned = false;
+  /** Where it is counted. */
+  meter: CallMeter | undefined;
+  /** When it began, if it is counted. */
+  since = 0;
   /** Reads the caller's streams. */
   readonly uploads: { cancel(): void }[] = [];
   readonly #notify: Notify;
@@ -148,9 +156,10 @@ export class Incoming<C extends IncomingCall> {
    * @param request The request.
    * @param invoke What runs; the procedure of the method's name, if there is one.
    */
-  run(request: RequestMessage, invoke = this.#host.registry.get(request.method)): void {
+  run(request: RequestMessage, own?: Invoke<C>): void {
     const { id, method } = request;
-    const { callsInFlight } = this.#host;
+    const { callsInFlight, meters } = this.#host;
+    const invoke = own ?? this.#host.registry.get(method);
     if (invoke === undefined) {
       return this.reject(
         id,
@@ -174,6 +183,11 @@ export class Incoming<C extends IncomingCall> {
     }
     const call = this.#host.open(request, this.#host.notify);
     if (request.meta?.key !== undefined && this.#isRepeated(call, request.meta.key)) return;
+    if (meters && own === undefined) {
+      call.meter = meters.of(method);
+      call.meter.running++;
+      call.since = performance.now();
+    }
     let result: unknown;
     try {
       const bound = request.meta?.streams && this.#host.has("stream")
@@ -182,10 +196,12 @@ export class Incoming<C extends IncomingCall> {
       result = invoke(bound, call);
     } catch (error) {
       call.settled();
+      this.#measure(call, "error");
       return this.#fail(id, method, error);
     }
     if (typeof result !== "object" || result === null) {
       call.settled();
+      this.#measure(call, "result");
       return this.#answer(id, method, result);
     }
     // A stream of another session's can be awaited too, but is to be handed on.
@@ -195,8 +211,18 @@ export class Incoming<C extends IncomingCall> {
     } else if (isPromiseLike(result)) this.#await(call, result);
     else {
       call.settled();
+      this.#measure(call, "result");
       this.#answer(id, method, result);
     }
+  }
+
+  #measure(call: IncomingCall, outcome: CallOutcome): void {
+    const { meter } = call;
+    if (meter === undefined) return;
+    const time = performance.now() - call.since;
+    const ended = call.abandoned ? "abandoned" : outcome;
+    meter.end(time, ended);
+    this.#host.meters?.onEnd?.(call, time, ended);
   }
 
   /**
@@ -330,10 +356,12 @@ export class Incoming<C extends IncomingCall> {
         return;
       }
       this.#untrack(call);
+      this.#measure(call, "result");
       if (call.abandoned) this.#endUnanswered(id, method);
       else this.#answer(id, method, value);
     }, (error: unknown) => {
       this.#untrack(call);
+      this.#measure(call, "error");
       // A call that nobody waits for is not answered, and its AbortError is nobody's news.
       if (call.abandoned) this.#endUnanswered(id, method);
       else this.#fail(id, method, error);
@@ -346,10 +374,15 @@ export class Incoming<C extends IncomingCall> {
   ): Promise<void> {
     const { id, method, meta } = call.request;
     const { streams } = this.#host;
+    let outcome: CallOutcome = "result";
     if (meta?.stream && this.#host.has("stream") && !call.abandoned) {
       this.#host.send({ type: "result", id, result: null, stream: true }, id);
-      await streams.send(id, source, (error) => this.#errorOf(method, error).toWire());
+      await streams.send(id, source, (error) => {
+        outcome = "error";
+        return this.#errorOf(method, error).toWire();
+      });
     } else {
+      outcome = "error";
       const error = new RpcError(
         ErrorCode.streamRefused,
         "The result is a stream, and the caller takes none",
@@ -359,6 +392,7 @@ export class Incoming<C extends IncomingCall> {
       await discard(source);
     }
     this.#untrack(call);
+    this.#measure(call, outcome);
     this.#endUnanswered(id, method);
   }
 

@@ -32,7 +32,7 @@ import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts"
 export interface PeerHost<C extends IncomingCall> extends
   Pick<
     IncomingHost<C>,
-    "registry" | "callsInFlight" | "exposeErrors" | "safeCalls" | "open" | "report"
+    "registry" | "callsInFlight" | "exposeErrors" | "safeCalls" | "meters" | "open" | "report"
   > {
   /** What this side's ids begin with. */
   readonly prefix: string;
@@ -77,6 +77,7 @@ export class Peer<C extends IncomingCall> {
       callsInFlight: host.callsInFlight,
       exposeErrors: host.exposeErrors,
       safeCalls: host.safeCalls,
+      meters: host.meters,
       streams: this.#streams,
       has: (feature) => this.features.has(feature),
       open: host.open,

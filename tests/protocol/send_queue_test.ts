@@ -615,6 +615,10 @@ Deno.test("SendQueue counts what it sends, drops and holds", () => {
     heldBytes: 0,
     heldMessages: 0,
     oldestAge: 0,
+    sentBytes: 7,
+    underWay: 6,
+    rate: 71,
+    roundTrip: undefined,
   });
 });
 

@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { CALL_TIME_BOUNDS, createServer, procedure, RpcError } from "@hawser/hawser/server";
+import { CallMeter, CallMeters } from "../../session/meters.ts";
+import { Watchers } from "../../session/events.ts";
+import { pair } from "./_pair.ts";
+
+Deno.test("CallMeter puts each call into the class that its time is in", () => {
+  const meter = new CallMeter("mesh.get");
+  const times = [0, 0.1, 0.100001, 0.3, 2.9, 10_000, 10_000.1];
+  for (const time of times) {
+    meter.running++;
+    meter.end(time, "result");
+  }
+  const { times: counted, count, totalTime, maxTime, running } = meter.read();
+  assertEquals(counted, [2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
+  assertEquals(counted.length, CALL_TIME_BOUNDS.length + 1);
+  assertEquals([count, maxTime, running], [7, 10_000.1, 0]);
+  assertEquals(totalTime, times.reduce((a, b) => a + b));
+});
+
+Deno.test("CallMeters counts what is past 4096 names together", () => {
+  const meters = new CallMeters<unknown>();
+  for (let i = 0; i < 5000; i++) meters.of(`name${i}`).end(1, "result");
+  const read = meters.read();
+  assertEquals(read.length, 4097);
+  assertEquals([read.at(-1)?.method, read.at(-1)?.count], ["*", 904]);
+});
+
+Deno.test("Watchers hands out what was asked for, and counts what a slow reader missed", async () => {
+  type Event = { readonly type: "a"; readonly n: number } | { readonly type: "b" };
+  const changes: boolean[] = [];
+  const watchers = new Watchers<Event>(() => changes.push(watchers.wants("a")));
+  const all = watchers.watch({ buffer: 2 });
+  const some = watchers.watch({ only: ["a"] });
+  for (let n = 0; n < 3; n++) watchers.emit({ type: "a", n });
+  watchers.emit({ type: "b" });
+  assertEquals(all.dropped, 2);
+  assertEquals((await all.next()).value, { type: "a", n: 2 });
+  assertEquals((await some.next()).value?.n, 0);
+  await all.return?.();
+  assert(!watchers.wants("b"));
+  watchers.end();
+  const rest = [];
+  for await (const { n } of some) rest.push(n);
+  assertEquals(rest, [1, 2]);
+  assertEquals(changes, [true, true, true, false]);
+  assertEquals((await watchers.watch().next()).done, true);
+  assertThrows(() => watchers.watch({ buffer: 0 }), RangeError, "buffer must be 1 or more");
+});
+
+Deno.test("server.stats() tells how calls ended, by procedure", async () => {
+  const began = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  await using server = createServer({
+    procedures: {
+      "sync.ok": () => 1,
+      "sync.fails": () => {
+        throw new RpcError(7, "no");
+      },
+      "async.ok": () => Promise.resolve(1),
+      "async.fails": () => Promise.reject(new RpcError(7, "no")),
+      "slow": procedure(async ({ signal }) => {
+        began.resolve();
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        ended.resolve();
+      }),
+      "rows": async function* () {
+        yield 1;
+        yield await Promise.resolve(2);
+      },
+      "rows.fail": async function* () {
+        yield await Promise.resolve(1);
+        throw new RpcError(7, "no");
+      },
+    },
+  });
+  const { session } = await pair(server);
+  await session.call("sync.ok");
+  await assertRejects(() => session.call("sync.fails"));
+  await session.call("async.ok");
+  await assertRejects(() => session.call("async.fails"));
+  for await (const _ of session.streams.rows());
+  await assertRejects(async () => {
+    for await (const _ of session.streams.rows.fail());
+  });
+  const abort = new AbortController();
+  const slow = session.call("slow", [], { signal: abort.signal });
+  await began.promise;
+  const running = server.stats().calls.find(({ method }) => method === "slow");
+  assertEquals([running?.running, running?.count], [1, 0]);
+  abort.abort();
+  await assertRejects(() => slow, DOMException);
+  await ended.promise;
+  await session.call("sync.ok");
+
+  assertEquals(
+    server.stats().calls.map(({ method, count, errors, abandoned, running }) => [
+      method,
+      count,
+      errors,
+      abandoned,
+      running,
+    ]),
+    [
+      ["sync.ok", 2, 0, 0, 0],
+      ["sync.fails", 1, 1, 0, 0],
+      ["async.ok", 1, 0, 0, 0],
+      ["async.fails", 1, 1, 0, 0],
+      ["rows", 1, 0, 0, 0],
+      ["rows.fail", 1, 1, 0, 0],
+      ["slow", 1, 0, 1, 0],
+    ],
+  );
+  for (const { count, times } of server.stats().calls) {
+    assertEquals(times.reduce((a, b) => a + b), count);
+  }
+  await session.close();
+});
+
+Deno.test("server.events() tells who comes, calls, is cut off, comes back and goes", async () => {
+  await using server = createServer({ procedures: { "echo": (value: string) => value } });
+  const events = server.events();
+  const calls = server.events({ only: ["call"] });
+  const { session, cut } = await pair(server, { reconnect: { initialDelay: 0 } });
+  await session.call("echo", ["a"]);
+  const resumed = Promise.withResolvers<void>();
+  const follow = (async () => {
+    for await (const status of session.statuses()) {
+      if (status.state === "open" && status.resumed) return resumed.resolve();
+    }
+  })();
+  cut();
+  await resumed.promise;
+  await follow;
+  await session.call("echo", ["b"]);
+  await session.close();
+  await server.close();
+
+  const seen = [];
+  for await (const event of events) seen.push(event);
+  assertEquals(seen.map(({ type }) => type), [
+    "connected",
+    "call",
+    "suspended",
+    "resumed",
+    "call",
+    "disconnected",
+  ]);
+  assertEquals(new Set(seen.map((event) => "client" in event && event.client)).size, 1);
+  const [first] = seen;
+  assertEquals(first?.type === "connected" && first.wire, "msgpack");
+  const last = seen.at(-1);
+  assertEquals(last?.type === "disconnected" && last.code, 1000);
+  const methods = [];
+  for await (const { method, outcome } of calls) methods.push([method, outcome]);
+  assertEquals(methods, [["echo", "result"], ["echo", "result"]]);
+});
