@@ -16,6 +16,7 @@
  * assertEquals(await session.call("math.add", [1, 2]), 3);
  *
  * const frames = session.subscribe<{ blob: Uint8Array }>("image");
+ * await frames.ready;
  * server.publish("image", { blob: new Uint8Array([1, 2, 3]) });
  * for await (const { blob } of frames) {
  *   assertEquals(blob.length, 3);
@@ -48,7 +49,6 @@ export type {
   Status,
   SubscribeOptions,
   SubscribeStreamOptions,
-  Subscription,
 } from "./client/session.ts";
 export type {
   CallMember,
@@ -84,6 +84,7 @@ export type {
   ProcedureOptions,
   Returns,
 } from "./session/procedure.ts";
+export type { Subscription } from "./client/subscriptions.ts";
 export type { CallOptions } from "./session/outgoing.ts";
 export type {
   CallName,
@@ -92,6 +93,8 @@ export type {
   ErrorData,
   ErrorKind,
   Handler,
+  PresenceEvent,
+  PresentClient,
   ProcedureArgs,
   ProcedureKwargs,
   ProcedureLike,
@@ -106,6 +109,10 @@ export type {
   StreamItem,
   StreamName,
   StreamResult,
+  TopicFilter,
+  TopicName,
+  TopicPart,
+  TopicValue,
   TypedOptions,
 } from "./protocol/api.ts";
 export { DEFAULT_LIMITS, type Limits, type Wire } from "./protocol/codec.ts";

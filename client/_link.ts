@@ -1,12 +1,13 @@
 /** What a session and its connections have between them. */
 import type { Procedures } from "../protocol/api.ts";
 import type { Frame, Wire } from "../protocol/codec.ts";
-import type { CloseInfo } from "../protocol/errors.ts";
+import type { CloseInfo, RpcError } from "../protocol/errors.ts";
 import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { RemoteStream } from "../protocol/api.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { Around } from "./middleware.ts";
+import type { Interest, RemoteSubscriptions } from "./subscriptions.ts";
 
 /** One open connection, as the session uses it. */
 export interface Link {
@@ -17,7 +18,9 @@ export interface Link {
   /** What the server said about taking the session up again; absent if it can't be. */
   readonly agreement: Ticket | undefined;
   /** Makes what the features need; absent without features, as with wslink's servers. */
-  readonly Extended: (new (options: ClientSessionOptions, link: Link) => Caller) | undefined;
+  readonly Extended:
+    | (new (options: ClientSessionOptions, link: Link, revoked: Revoked) => Caller)
+    | undefined;
   /** Sends a message, or throws without having sent anything. */
   send(message: OutgoingMessage, order?: string): void;
   /** Throws if too much waits to be sent already. */
@@ -34,6 +37,9 @@ export interface Link {
   open(receive: (message: Message, size: number) => void): void;
 }
 
+/** Takes the server's word that it has ended a subscription. */
+export type Revoked = (interest: Interest, error: RpcError) => void;
+
 /** What `connect()` gives a session. */
 export interface ClientSessionOptions {
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
@@ -48,6 +54,8 @@ export interface ClientSessionOptions {
   readonly outbox: number;
   /** What the server may call. */
   readonly procedures: Procedures;
+  /** What others learn about this client. */
+  readonly data: unknown;
   /** Called with what an application's callback throws. */
   readonly onError: (error: unknown) => void;
   /** Ends the connection. */
@@ -72,6 +80,8 @@ export interface Caller {
   ): RemoteStream<unknown, unknown>;
   /** Makes a request of the protocol's own. */
   request(method: string, args: readonly unknown[]): Promise<unknown>;
+  /** What the server knows of the session's subscriptions; absent if it sends everything. */
+  readonly subscriptions?: RemoteSubscriptions | undefined;
   /** Takes any message but a publication; `size` is what has come since the last one, in bytes. */
   receive(message: Message, size: number): void;
   /** The connection has gone: everything under way ends. */

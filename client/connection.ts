@@ -143,6 +143,13 @@ export interface ConnectOptions {
    */
   readonly middleware?: readonly ClientMiddleware[];
   /**
+   * What other clients may learn about this one, from a server with `presence`:
+   * any JSON. It is sent behind the hello, and never to a wslink server.
+   *
+   * @default {null}
+   */
+  readonly data?: unknown;
+  /**
    * Whether to offer Hawser's extensions to the server. Without them a session
    * does what wslink's does, with Hawser's servers too.
    *
@@ -256,6 +263,7 @@ export async function connect<S = unknown>(
     heartbeat: checkTime("heartbeat", options.heartbeat ?? 30_000),
     outbox: checkCount("outbox", options.outbox ?? 0),
     procedures: options.procedures ?? {},
+    data: options.data,
     onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
     close: () => connection.close(),
     attached: comparison(options),

@@ -18,13 +18,16 @@ import type { CallOptions } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import { Registry } from "../session/registry.ts";
 import { RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
-import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts";
+import type { Caller, ClientSessionOptions, Link, Revoked, ShownTicket } from "./_link.ts";
+import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
 
 /** The request that asks for a sign of life. */
 const PING_METHOD = "wslink.ping";
 
 /** Calls a Hawser server, and is called by it. */
 export class ExtendedCaller implements Caller {
+  /** What the server knows of the session's subscriptions. */
+  readonly subscriptions: RemoteSubscriptions | undefined;
   readonly #peer: Peer<IncomingCall>;
   readonly #reliable: Reliable | undefined;
   readonly #heartbeat: number;
@@ -41,9 +44,10 @@ export class ExtendedCaller implements Caller {
    *
    * @param options How the session behaves.
    * @param link The connection.
+   * @param revoked Called when the server has ended a subscription.
    * @throws {TypeError} If a procedure's name or definition is bad.
    */
-  constructor(options: ClientSessionOptions, link: Link) {
+  constructor(options: ClientSessionOptions, link: Link, revoked: Revoked) {
     const registry = new Registry<IncomingCall>();
     for (const [name, definition] of Object.entries(options.procedures)) {
       registry.register(name, definition);
@@ -64,8 +68,16 @@ export class ExtendedCaller implements Caller {
       report: (error) => options.onError(error),
       send: (message, order) => this.#send(message, order),
       system: () => undefined,
+      notified: (method, args) => this.subscriptions?.notified(method, args) ?? false,
     });
     this.#peer.features = link.features;
+    this.subscriptions = link.features.has("subscribe")
+      ? new RemoteSubscriptions({
+        request: (method, args, options, onResult) =>
+          this.#peer.request(method, args, options, onResult),
+        revoked,
+      })
+      : undefined;
     this.#heartbeat = link.features.has("ping") ? options.heartbeat : 0;
     this.#beat();
   }

@@ -9,6 +9,7 @@ import type {
   CallRest,
   ErrorData,
   ErrorKind,
+  PresentClient,
   ProcedureArgs,
   ProcedureName,
   ProcedureResult,
@@ -16,6 +17,10 @@ import type {
   StreamItem,
   StreamName,
   StreamResult,
+  TopicFilter,
+  TopicName,
+  TopicPart,
+  TopicValue,
   TypedOptions,
 } from "../protocol/api.ts";
 import type { Wire } from "../protocol/codec.ts";
@@ -29,11 +34,13 @@ import {
 } from "../protocol/errors.ts";
 import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
 import type { Feature } from "../protocol/features.ts";
-import { HELLO_METHOD, type Message } from "../protocol/messages.ts";
+import { DATA_METHOD, PRESENCE_METHOD } from "../protocol/interest.ts";
+import { HELLO_METHOD, isMap, type Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
 import { PlainCaller, ResultStream } from "./_caller.ts";
 import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts";
+import { type Subscription, Subscriptions, TopicSubscription } from "./subscriptions.ts";
 import { defer } from "../protocol/deferred.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
@@ -73,14 +80,22 @@ export type Status =
     readonly error?: Error;
   };
 
-/** How a subscription ends. */
-export interface SubscribeOptions {
+/** What is subscribed to besides the topic, and how it ends. */
+export interface SubscribeOptions<F = unknown> {
   /** Ends the subscription when aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * Which part of what is published is wanted, as the topic's `select` reads it:
+   * any JSON. wslink's servers take none, and the subscription ends with
+   * `RpcError` -32602.
+   *
+   * @default {undefined}
+   */
+  readonly filter?: F;
 }
 
 /** How a subscription that is read with `for await` behaves. */
-export interface SubscribeStreamOptions extends SubscribeOptions {
+export interface SubscribeStreamOptions<F = unknown> extends SubscribeOptions<F> {
   /**
    * How many values may wait for the reader; past it, the oldest is dropped
    * and counted. 1 keeps the newest only.
@@ -88,21 +103,6 @@ export interface SubscribeStreamOptions extends SubscribeOptions {
    * @default {64}
    */
   readonly buffer?: number;
-}
-
-/**
- * A subscription: an async iterable of what is published, until it is ended
- * from this side or the session closes. A reconnect doesn't end it.
- */
-export interface Subscription<T> extends AsyncIterable<T, void, void> {
-  /** The topic's name. */
-  readonly topic: string;
-  /** How many values were dropped because the reader was behind. */
-  readonly dropped: number;
-  /** Ends it. */
-  unsubscribe(): void;
-  /** Ends it as well. */
-  [Symbol.dispose](): void;
 }
 
 /**
@@ -179,26 +179,95 @@ export interface Session<S = unknown> {
     options?: CallOptions,
   ): RemoteStream<T, R>;
   /**
-   * Subscribes to a topic, to be read with `for await`.
+   * Subscribes to a part of a topic of a server whose type is known.
+   *
+   * @param topic Its name.
+   * @param options The filter, how many values may wait, and what ends it.
+   * @returns The subscription, to be read with `for await`.
+   */
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    options: SubscribeStreamOptions & { readonly filter: TopicFilter<S, N> },
+  ): Subscription<TopicPart<S, N>>;
+  /**
+   * Subscribes to a topic of a server whose type is known.
    *
    * @param topic Its name.
    * @param options How many values may wait, and what ends it.
-   * @returns The subscription.
+   * @returns The subscription, to be read with `for await`.
    */
-  subscribe<T = unknown>(topic: string, options?: SubscribeStreamOptions): Subscription<T>;
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    options?: SubscribeStreamOptions<undefined>,
+  ): Subscription<TopicValue<S, N>>;
   /**
-   * Subscribes to a topic with a callback.
+   * Subscribes to a part of a topic of a server whose type is known, with a callback.
    *
    * @param topic Its name.
-   * @param callback Gets each value; what it throws goes to `onError`.
+   * @param callback Gets each value and its topic; what it throws goes to `onError`.
+   * @param options The filter, and what ends it.
+   * @returns The subscription.
+   */
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    callback: (value: TopicPart<S, N>, topic: string) => void,
+    options: SubscribeOptions & { readonly filter: TopicFilter<S, N> },
+  ): Subscription<TopicPart<S, N>>;
+  /**
+   * Subscribes to a topic of a server whose type is known, with a callback.
+   *
+   * @param topic Its name.
+   * @param callback Gets each value and its topic; what it throws goes to `onError`.
    * @param options What ends it.
    * @returns The subscription.
    */
-  subscribe<T = unknown>(
-    topic: string,
-    callback: (value: T) => void,
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    callback: (value: TopicValue<S, N>, topic: string) => void,
+    options?: SubscribeOptions<undefined>,
+  ): Subscription<TopicValue<S, N>>;
+  /**
+   * Subscribes to a topic that the server's type doesn't know, or to a pattern of
+   * topics: `*` stands for any word, and `>` at the end for any word or more.
+   *
+   * @param topic Its name, or the pattern.
+   * @param options The filter, how many values may wait, and what ends it.
+   * @returns The subscription, to be read with `for await`.
+   */
+  subscribe<T = unknown, N extends string = string>(
+    topic: N extends TopicName<S> ? never : N,
+    options?: SubscribeStreamOptions,
+  ): Subscription<T>;
+  /**
+   * Subscribes to a topic that the server's type doesn't know, or to a pattern,
+   * with a callback.
+   *
+   * @param topic Its name, or the pattern.
+   * @param callback Gets each value and its topic; what it throws goes to `onError`.
+   * @param options The filter, and what ends it.
+   * @returns The subscription.
+   */
+  subscribe<T = unknown, N extends string = string>(
+    topic: N extends TopicName<S> ? never : N,
+    callback: (value: T, topic: string) => void,
     options?: SubscribeOptions,
   ): Subscription<T>;
+  /**
+   * Who is connected to a server with `presence`, or who listens to a topic. Who
+   * comes and goes is published on `wslink.presence`, and for a topic on
+   * `wslink.presence.<topic>`.
+   *
+   * @param topic The topic; without it, everybody.
+   * @returns Them. It rejects as calls do, and with -32601 if the server doesn't tell.
+   */
+  presence(topic?: string): Promise<readonly PresentClient[]>;
+  /**
+   * Changes what others learn about this client, at this connection and later ones.
+   *
+   * @param data Any JSON.
+   * @returns When the server has it; at once if the server doesn't tell others.
+   */
+  setData(data: unknown): Promise<void>;
   /**
    * Follows the session's status: first what it is now, then every change,
    * until it is closed.
@@ -206,7 +275,7 @@ export interface Session<S = unknown> {
    * @param options What ends it earlier.
    * @returns The statuses, for `for await`.
    */
-  statuses(options?: SubscribeOptions): AsyncIterableIterator<Status, void, void>;
+  statuses(options?: Pick<SubscribeOptions, "signal">): AsyncIterableIterator<Status, void, void>;
   /**
    * Tells whether an error is one that the server's procedures declare, and of
    * which type its data is.
@@ -256,7 +325,7 @@ export type ClientCall = CallContext;
 /** The session behind the public interface. */
 export class ClientSession<S = unknown> implements Session<S> {
   readonly #options: ClientSessionOptions;
-  readonly #topics = new Map<string, Set<TopicSubscription>>();
+  readonly #subscriptions: Subscriptions;
   readonly #watchers = new Set<BoundedStream<Status>>();
   readonly #ended = defer<void>();
   readonly api: CallNamespace<S>;
@@ -272,12 +341,15 @@ export class ClientSession<S = unknown> implements Session<S> {
   #features: ReadonlySet<Feature> = new Set();
   #clientId = "";
   #wire: Wire = "msgpack";
+  #data: unknown;
 
   /** @param options How the session behaves. */
   constructor(options: ClientSessionOptions) {
     this.#options = options;
     this.api = namespace((method, args, options) => this.#call(method, args, options));
     this.streams = namespace((method, args, options) => this.#stream(method, args, options));
+    this.#data = options.data;
+    this.#subscriptions = new Subscriptions(options.onError);
   }
 
   get clientId(): string {
@@ -437,39 +509,79 @@ export class ClientSession<S = unknown> implements Session<S> {
     return new ConnectionClosedError(what, { code: 1006, reason: "", sent: false });
   }
 
-  subscribe<T = unknown>(topic: string, options?: SubscribeStreamOptions): Subscription<T>;
-  subscribe<T = unknown>(
-    topic: string,
-    callback: (value: T) => void,
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    options: SubscribeStreamOptions & { readonly filter: TopicFilter<S, N> },
+  ): Subscription<TopicPart<S, N>>;
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    options?: SubscribeStreamOptions<undefined>,
+  ): Subscription<TopicValue<S, N>>;
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    callback: (value: TopicPart<S, N>, topic: string) => void,
+    options: SubscribeOptions & { readonly filter: TopicFilter<S, N> },
+  ): Subscription<TopicPart<S, N>>;
+  subscribe<N extends TopicName<S>>(
+    topic: N,
+    callback: (value: TopicValue<S, N>, topic: string) => void,
+    options?: SubscribeOptions<undefined>,
+  ): Subscription<TopicValue<S, N>>;
+  subscribe<T = unknown, N extends string = string>(
+    topic: N extends TopicName<S> ? never : N,
+    options?: SubscribeStreamOptions,
+  ): Subscription<T>;
+  subscribe<T = unknown, N extends string = string>(
+    topic: N extends TopicName<S> ? never : N,
+    callback: (value: T, topic: string) => void,
     options?: SubscribeOptions,
   ): Subscription<T>;
   subscribe(
     topic: string,
-    first: ((value: unknown) => void) | SubscribeStreamOptions = {},
+    first: ((value: unknown, topic: string) => void) | SubscribeStreamOptions = {},
     second: SubscribeOptions = {},
   ): Subscription<unknown> {
     const [callback, options] = typeof first === "function" ? [first, second] : [undefined, first];
-    const { signal } = options;
+    const { signal, filter } = options;
     const { buffer = DEFAULT_BUFFER }: SubscribeStreamOptions = options;
     if (!(buffer >= 1)) throw new RangeError(`buffer must be 1 or more: received ${buffer}`);
     signal?.throwIfAborted();
-    const subscribers = this.#topics.get(topic) ?? new Set();
-    const unsubscribe = () => subscription.unsubscribe();
+    const unsubscribe = () => void subscription.unsubscribe();
     const subscription = new TopicSubscription(topic, buffer, callback, () => {
       signal?.removeEventListener("abort", unsubscribe);
-      subscribers.delete(subscription);
-      if (subscribers.size === 0) this.#topics.delete(topic);
     });
     signal?.addEventListener("abort", unsubscribe);
-    if (this.#status.state === "closed") subscription.end(this.#status);
-    else {
-      subscribers.add(subscription);
-      this.#topics.set(topic, subscribers);
-    }
+    if (this.#status.state === "closed") subscription.end(this.#status.error);
+    // To say nothing about the filter is to say null, as the wire does.
+    else this.#subscriptions.add(topic, filter ?? undefined, subscription);
     return subscription;
   }
 
-  statuses(options: SubscribeOptions = {}): AsyncIterableIterator<Status, void, void> {
+  async presence(topic?: string): Promise<readonly PresentClient[]> {
+    if (this.#caller === undefined) throw this.#notSent(PRESENCE_METHOD);
+    if (!this.#features.has("presence")) {
+      throw new RpcError(ErrorCode.methodNotFound, "The server doesn't tell who is present");
+    }
+    const args = topic === undefined ? [] : [topic];
+    const answer = await this.#caller.request?.(PRESENCE_METHOD, args);
+    if (!Array.isArray(answer)) return [];
+    return answer.filter(isMap).map(({ id, data }) => ({ id: String(id), data }));
+  }
+
+  async setData(data: unknown): Promise<void> {
+    this.#data = data;
+    await this.#sendData();
+  }
+
+  async #sendData(): Promise<void> {
+    if (this.#features.has("presence")) {
+      await this.#caller?.request?.(DATA_METHOD, [this.#data ?? null]);
+    }
+  }
+
+  statuses(
+    options: Pick<SubscribeOptions, "signal"> = {},
+  ): AsyncIterableIterator<Status, void, void> {
     const { signal } = options;
     signal?.throwIfAborted();
     const end = () => watcher.end();
@@ -531,16 +643,26 @@ export class ClientSession<S = unknown> implements Session<S> {
       this.#suspended = undefined;
     } else {
       this.#abandon();
-      this.#caller = link.Extended ? new link.Extended(this.#options, link) : new PlainCaller({
-        prefix: link.clientId,
-        timeout: this.#options.callTimeout,
-        send: (message) => link.send(message),
-      });
+      this.#caller = link.Extended
+        ? new link.Extended(
+          this.#options,
+          link,
+          (interest, error) => this.#subscriptions.refuse(interest, error),
+        )
+        : new PlainCaller({
+          prefix: link.clientId,
+          timeout: this.#options.callTimeout,
+          send: (message) => link.send(message),
+        });
     }
     this.#clientId = link.clientId;
     this.#wire = link.wire;
     this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire, resumed });
     this.#features = link.features;
+    if (!resumed) {
+      this.#sendData().catch((error: unknown) => this.#dataFailed(error));
+      this.#subscriptions.attach(this.#caller?.subscriptions);
+    }
     link.open((message, size) => this.#receive(message, size));
     const { attached, onError } = this.#options;
     if (attached && this.#caller && link.features.has("describe")) {
@@ -565,7 +687,10 @@ export class ClientSession<S = unknown> implements Session<S> {
     this.#caller = undefined;
     // Any other code than that of a broken socket is somebody's decision.
     const window = close.code === 1006 ? caller?.suspend() ?? 0 : 0;
-    if (window === 0) return caller?.end(close);
+    if (window === 0) {
+      this.#subscriptions.detach();
+      return caller?.end(close);
+    }
     this.#suspended = caller;
     this.#lost = close;
     this.#window = setTimeout(() => this.#abandon(), window);
@@ -576,6 +701,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     clearTimeout(this.#window);
     const suspended = this.#suspended;
     this.#suspended = undefined;
+    this.#subscriptions.detach();
     suspended?.end(this.#lost);
   }
 
@@ -600,10 +726,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     this.setStatus(error ? { state: "closed", error } : { state: "closed" });
     this.detach({ code: 1000, reason: "The session was closed" });
     this.#abandon();
-    const ending = error ? { error } : {};
-    for (const subscribers of [...this.#topics.values()]) {
-      for (const subscription of [...subscribers]) subscription.end(ending);
-    }
+    this.#subscriptions.end(error);
     for (const watcher of [...this.#watchers]) watcher.end();
     this.#ended.resolve();
   }
@@ -619,55 +742,12 @@ export class ClientSession<S = unknown> implements Session<S> {
       this.#caller?.receive(message, size);
       return;
     }
-    for (const subscription of [...this.#topics.get(message.topic) ?? []]) {
-      try {
-        subscription.push(message.result);
-      } catch (error) {
-        this.#options.onError(error);
-      }
-    }
-  }
-}
-
-class TopicSubscription implements Subscription<unknown> {
-  readonly topic: string;
-  readonly #stream: BoundedStream<unknown>;
-  readonly #callback: ((value: unknown) => void) | undefined;
-
-  constructor(
-    topic: string,
-    buffer: number,
-    callback: ((value: unknown) => void) | undefined,
-    onEnd: () => void,
-  ) {
-    this.topic = topic;
-    this.#stream = new BoundedStream(buffer, onEnd);
-    this.#callback = callback;
+    this.#subscriptions.receive(message);
   }
 
-  get dropped(): number {
-    return this.#stream.dropped;
-  }
-
-  push(value: unknown): void {
-    if (this.#callback) this.#callback(value);
-    else this.#stream.push(value);
-  }
-
-  end(ending: { readonly error?: unknown }): void {
-    this.#stream.end("error" in ending ? { error: ending.error } : {});
-  }
-
-  unsubscribe(): void {
-    this.#stream.end();
-  }
-
-  [Symbol.dispose](): void {
-    this.unsubscribe();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<unknown, void, void> {
-    return this.#stream;
+  #dataFailed(error: unknown): void {
+    // What ends with the connection is sent again over the next.
+    if (!(error instanceof ConnectionClosedError)) this.#options.onError(error);
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ArgsInput, ArgsSchema, Schema, SchemaInput } from "./schema.ts";
+import type { Policy } from "./send_queue.ts";
 
 /** Any function that can be called over the wire, with positional arguments. */
 export type Handler = (...args: never[]) => unknown;
@@ -159,3 +160,102 @@ export type Delivered<T> = unknown extends T ? T
         : Delivered<T[K]>;
     }
   : T;
+
+/** What of a topic's definition is known to both sides. */
+export interface TopicLike {
+  /** What it is for, in a sentence. */
+  readonly description?: string;
+  /** What is published. */
+  readonly payload?: Schema | undefined;
+  /** What a subscriber's filter is. */
+  readonly filter?: Schema | undefined;
+  /** The part of a payload that a filter is interested in. */
+  readonly select?: (payload: never, filter: never, topic: string) => unknown;
+  /** What happens to its publications at a receiver that is behind. */
+  readonly policy?: Exclude<Policy, "wait">;
+  /** What the policy `latest` tells its publications apart by. */
+  readonly key?: string | ((payload: never) => string);
+  /** Whether a client may listen. */
+  readonly authorize?: (
+    client: never,
+    filter: never,
+    topic: string,
+  ) => boolean | Promise<boolean>;
+  /** Called when somebody begins to listen. */
+  readonly onFirstSubscriber?: (producing: never) => void | Promise<void>;
+  /** Called when nobody listens any more. */
+  readonly onLastUnsubscriber?: () => void | Promise<void>;
+  /** How long nobody may listen until the producer is stopped, in ms. */
+  readonly grace?: number;
+  /** Whether clients that can't subscribe get it. */
+  readonly wslink?: boolean;
+  /** The types of what travels; never there at run time. */
+  readonly types?: TopicTypes<unknown, unknown, unknown>;
+}
+
+/** The types of what travels for a topic. */
+export interface TopicTypes<P, F, R> {
+  /** What is published. */
+  readonly payload: P;
+  /** What a subscriber's filter is; `never` where it takes none. */
+  readonly filter: F;
+  /** What a filter selects. */
+  readonly part: R;
+}
+
+/** A server's topics by name; a name may be a pattern, and stands for all topics that it covers. */
+export type Topics = Readonly<Record<string, TopicLike>>;
+
+/** A topic's definition by the name that it was defined under; `never` where there is none. */
+type TopicsOf<S> = S extends { readonly topics: infer T } ? T : never;
+
+/** The names that a pattern covers, as far as types can say it. */
+type Covered<K> = K extends `${infer A}*${infer B}` ? `${A}${string}${Covered<B>}`
+  : K extends `${infer A}>` ? `${A}${string}`
+  : K;
+
+/** The names of a server type's topics; `never` where the server or its topics are unknown. */
+export type TopicName<S> = string extends keyof TopicsOf<S> ? never
+  : Covered<keyof TopicsOf<S> & string>;
+
+/** The types of one topic of a server type. */
+type TypesOf<S, N> = DefinitionOf<TopicsOf<S>, N> extends
+  { readonly types?: infer X extends TopicTypes<unknown, unknown, unknown> | undefined }
+  ? NonNullable<X>
+  : never;
+
+/** A topic's own definition, or that of a pattern that covers it. */
+type DefinitionOf<T, N> = N extends keyof T ? T[N]
+  : { [K in keyof T]: N extends Covered<K> ? T[K] : never }[keyof T];
+
+/** What may be published on a topic: anything where the server's type doesn't say. */
+export type TopicPayload<T, N> = [DefinitionOf<T, N>] extends [never] ? unknown
+  : DefinitionOf<T, N> extends
+    { readonly types?: infer X extends TopicTypes<unknown, unknown, unknown> | undefined }
+    ? NonNullable<X>["payload"]
+  : unknown;
+
+/** What a subscriber to a topic of a server type may pass as its filter. */
+export type TopicFilter<S, N> = TypesOf<S, N>["filter"];
+
+/** What a subscriber without a filter receives. */
+export type TopicValue<S, N> = Delivered<TypesOf<S, N>["payload"]>;
+
+/** What a subscriber with a filter receives. */
+export type TopicPart<S, N> = Delivered<TypesOf<S, N>["part"]>;
+
+/** A client, as others learn of it. */
+export interface PresentClient {
+  /** Its id, new for every connection. */
+  readonly id: string;
+  /** What it lets others know, `null` if nothing: the option `data` of `connect()`. */
+  readonly data: unknown;
+}
+
+/** What is published on `wslink.presence` and `wslink.presence.<topic>`. */
+export interface PresenceEvent {
+  /** It has come, or begun to listen; has gone, or ceased to; has changed its data. */
+  readonly event: "join" | "leave" | "update";
+  /** Which client. */
+  readonly client: PresentClient;
+}

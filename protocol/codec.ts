@@ -98,6 +98,8 @@ export interface Limits {
   readonly values: number;
   /** How many calls of one connection may run at a time. */
   readonly callsInFlight: number;
+  /** How many subscriptions one client may have. */
+  readonly subscriptions: number;
   /** How many bytes of messages may be held until the other side has them, for a session that outlives its socket. */
   readonly resumeBytes: number;
   /** How many sessions a server keeps that have lost their socket. */
@@ -140,6 +142,9 @@ export const DEFAULT_LIMITS: Limits = {
   values: 2_000_000,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,
+  // A page with a subscription for each of a thousand objects fits; each costs
+  // a few hundred bytes here, and its filter.
+  subscriptions: 4096,
   // A second of 100 Mbit/s and more; past it a session ends with its socket.
   resumeBytes: 16 * 1024 * 1024,
   // A server's other clients come back within the window after a break of its network.

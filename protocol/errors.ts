@@ -37,7 +37,7 @@ export const ErrorCode = {
   tooManyCalls: -32003,
   /** The result is a stream, and the caller didn't ask for one or can't read any. */
   streamRefused: -32004,
-  /** The caller may not make this call: the procedure's `authorize` says no. */
+  /** The client may not make this call, or not listen to this topic: its `authorize` says no. */
   forbidden: -32005,
   /** One of the errors that the procedure declares: `kind` says which. */
   declared: -32006,

@@ -15,6 +15,7 @@ import { isMap } from "./messages.ts";
  * - `call`: calls can be cancelled, have a deadline and report progress, and the server may call.
  * - `describe`: a server says what it offers.
  * - `ping`: a request that only asks for a sign of life.
+ * - `presence`: clients may know of each other.
  * - `resume`: a session outlives its socket.
  * - `stream`: results and arguments may be streams.
  * - `subscribe`: publications go to those who asked for them.
@@ -25,6 +26,7 @@ export type Feature =
   | "call"
   | "describe"
   | "ping"
+  | "presence"
   | "resume"
   | "stream"
   | "subscribe";
@@ -36,8 +38,10 @@ export const FEATURES: readonly Feature[] = [
   "call",
   "describe",
   "ping",
+  "presence",
   "resume",
   "stream",
+  "subscribe",
 ];
 
 /** The version of the extensions that this page describes. */

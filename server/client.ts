@@ -22,6 +22,8 @@ export interface Client {
   readonly authenticated: Authenticated<unknown> | undefined;
   /** Whatever the application keeps about it; gone with the connection. */
   readonly context: Map<unknown, unknown>;
+  /** What it lets others know of it, with `presence`: any JSON, and `null` if nothing. */
+  readonly data: unknown;
   /** How many publications it missed because it couldn't keep up. */
   readonly dropped: number;
   /**
@@ -140,8 +142,8 @@ export interface Publisher {
 
 /** Where an error came from that no caller gets to see. */
 export interface ErrorContext {
-  /** Whose connection. */
-  readonly client: Client;
-  /** Which procedure; absent if the error came from somewhere else. */
+  /** Whose connection; absent if the error came from a topic's producer. */
+  readonly client?: Client;
+  /** Which procedure or topic; absent if the error came from somewhere else. */
   readonly method?: string;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Procedures } from "../protocol/api.ts";
+import type { Procedures, Topics } from "../protocol/api.ts";
 import { Server, type ServerOptions, type Upgrade } from "./server.ts";
 
 /** Makes a server: the type of every runtime's `createServer`. */
@@ -16,16 +16,21 @@ export interface CreateServer {
    * @throws {TypeError} If a procedure's name or definition is bad.
    * @throws {RangeError} If a number is out of range.
    */
-  <const P extends Procedures = Record<never, never>>(
-    options: ServerOptions<P> & { readonly procedures: P },
-  ): Server<P>;
+  <
+    const P extends Procedures = Record<never, never>,
+    T extends Topics = Record<never, never>,
+  >(
+    options: ServerOptions<P, T> & { readonly procedures: P },
+  ): Server<P, T>;
   /**
    * Makes a server without procedures: it publishes, and `register()` adds some.
    *
    * @param options How it behaves.
    * @returns The server.
    */
-  (options?: Omit<ServerOptions, "procedures">): Server<Record<never, never>>;
+  <T extends Topics = Record<never, never>>(
+    options?: Omit<ServerOptions<Procedures, T>, "procedures">,
+  ): Server<Record<never, never>, T>;
 }
 
 /**
@@ -35,14 +40,17 @@ export interface CreateServer {
  * @returns The function.
  */
 export function createServerWith(upgrade: Upgrade): CreateServer {
-  function createServer<const P extends Procedures = Record<never, never>>(
-    options: ServerOptions<P> & { readonly procedures: P },
-  ): Server<P>;
-  function createServer(
-    options?: Omit<ServerOptions, "procedures">,
-  ): Server<Record<never, never>>;
+  function createServer<
+    const P extends Procedures = Record<never, never>,
+    T extends Topics = Record<never, never>,
+  >(
+    options: ServerOptions<P, T> & { readonly procedures: P },
+  ): Server<P, T>;
+  function createServer<T extends Topics = Record<never, never>>(
+    options?: Omit<ServerOptions<Procedures, T>, "procedures">,
+  ): Server<Record<never, never>, T>;
   function createServer(options: ServerOptions = {}): Server {
-    return new Server({ procedures: {}, ...options }, upgrade);
+    return new Server({ procedures: {}, topics: {}, ...options }, upgrade);
   }
   return createServer;
 }

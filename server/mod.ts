@@ -9,6 +9,8 @@ export type {
   CallRest,
   Delivered,
   Handler,
+  PresenceEvent,
+  PresentClient,
   ProcedureArgs,
   ProcedureKwargs,
   ProcedureLike,
@@ -17,6 +19,10 @@ export type {
   ProcedureResult,
   Procedures,
   RemoteStream,
+  TopicLike,
+  TopicPayload,
+  Topics,
+  TopicTypes,
   TypedOptions,
 } from "../protocol/api.ts";
 export type {
@@ -95,3 +101,12 @@ export {
   type Upgrade,
 } from "./server.ts";
 export type { Connection } from "./connection.ts";
+export type { RevokeOptions, SubscriptionSelector } from "./subscriptions.ts";
+export {
+  type FilteredTopicOptions,
+  type Producing,
+  type Topic,
+  topic,
+  type TopicOptions,
+  type TopicSettings,
+} from "./topic.ts";

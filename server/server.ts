@@ -4,8 +4,15 @@
  *
  * @module
  */
-import type { Handler, ProcedureLike, Procedures } from "../protocol/api.ts";
+import type {
+  Handler,
+  ProcedureLike,
+  Procedures,
+  TopicPayload,
+  Topics as TopicDefinitions,
+} from "../protocol/api.ts";
 import {
+  checkTopic,
   type CloseInfo,
   ErrorCode,
   type Feature,
@@ -18,6 +25,12 @@ import {
   RpcError,
 } from "../protocol/mod.ts";
 import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
+import {
+  DATA_METHOD,
+  PRESENCE_METHOD,
+  SUBSCRIBE_METHOD,
+  UNSUBSCRIBE_METHOD,
+} from "../protocol/interest.ts";
 import { defer, type Deferred } from "../protocol/deferred.ts";
 import { SendBudget } from "../protocol/send_budget.ts";
 import type { Socket } from "../protocol/send_queue.ts";
@@ -51,10 +64,15 @@ import { type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
 import { equalSecrets } from "./_secrets.ts";
 import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
 import type { Call } from "./procedure.ts";
+import { Presence } from "./presence.ts";
+import { type RevokeOptions, Subscriptions, type SubscriptionSelector } from "./subscriptions.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
-export interface ServerOptions<P extends Procedures = Procedures> {
+export interface ServerOptions<
+  P extends Procedures = Procedures,
+  T extends TopicDefinitions = TopicDefinitions,
+> {
   /**
    * What a client must know: a string that is compared in constant time, or a
    * function that decides. A function that throws or rejects says no.
@@ -82,6 +100,26 @@ export interface ServerOptions<P extends Procedures = Procedures> {
    * @default {{}}
    */
   readonly procedures?: P;
+  /**
+   * What is known of topics, by name: who may listen, what a filter is, what runs
+   * while somebody listens. A name may be a pattern, as in `view.*.image`.
+   *
+   * @default {{}}
+   */
+  readonly topics?: T;
+  /**
+   * Whether only what `topics` has can be published and subscribed to.
+   *
+   * @default {false}
+   */
+  readonly strictTopics?: boolean;
+  /**
+   * Whether clients may know who else is connected, who listens to a topic, and
+   * what the others let them know with `connect()`'s `data`.
+   *
+   * @default {false}
+   */
+  readonly presence?: boolean;
   /**
    * What a client may cost, where it differs from `DEFAULT_LIMITS`. With a
    * secret of more than a few characters `helloSize` grows by its length; with
@@ -193,9 +231,14 @@ const MAX_EXIT_LATER = 2 ** 31 / 1000 - 1;
  * Procedures, topics and clients. It is made by `createServer()`, and used
  * through `serve()` or {@linkcode Server.upgrade}.
  */
-export class Server<P extends Procedures = Procedures> implements Publisher {
+export class Server<
+  P extends Procedures = Procedures,
+  T extends TopicDefinitions = TopicDefinitions,
+> implements Publisher {
   /** The procedures that it was created with; `connect<typeof server>()` takes its types from them. */
   readonly procedures: P;
+  /** The topics that it was created with; `connect<typeof server>()` takes its types from them. */
+  readonly topics: T;
   /** The clients that said a good hello, by id. */
   readonly clients: ReadonlyMap<string, Client>;
   /** How often a silent client is pinged, in ms; 0 is never. */
@@ -208,6 +251,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   readonly #suspended = new Set<ServerSession>();
   readonly #registry: Registry<IncomingCall>;
   readonly #topics: Topics;
+  readonly #subscriptions: Subscriptions;
   readonly #accept: (socket: Socket, request?: Request) => Connection;
   readonly #upgrade: Upgrade;
   readonly #safeCalls: SafeCalls;
@@ -229,12 +273,18 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * @throws {TypeError} If a procedure's name or definition is bad.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(options: ServerOptions<P> & { readonly procedures: P }, upgrade: Upgrade) {
+  constructor(
+    options: ServerOptions<P, T> & { readonly procedures: P; readonly topics: T },
+    upgrade: Upgrade,
+  ) {
     const {
       secret = "wslink-secret",
       authenticate,
       origins,
       procedures,
+      topics,
+      strictTopics = false,
+      presence = false,
       heartbeat = 30_000,
       exposeErrors = false,
       checkResults = false,
@@ -267,6 +317,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     this.#safeCalls = new SafeCalls(limits.safeCalls, limits.safeBytes);
     this.procedures = procedures;
     this.#registry = new Registry(checkResults);
+    this.topics = topics;
     this.heartbeat = heartbeat;
     this.limits = limits;
     this.closed = this.#closed.promise;
@@ -284,7 +335,19 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
         frameSize: Math.min(limits.frameSize, MAX_FRAME_SIZE),
       }),
     };
-    this.#topics = new Topics(clients, encoders);
+    this.#subscriptions = new Subscriptions(topics, {
+      limit: limits.subscriptions,
+      strict: strictTopics,
+      publish: (topic, value, options) => this.#topics.publish(topic, value, options),
+      report: (error, context) => report(error, context),
+    });
+    this.#topics = new Topics(clients, encoders, this.#subscriptions);
+    const present = presence
+      ? new Presence({
+        subscriptions: this.#subscriptions,
+        publish: (topic, value, sessions) => this.#topics.publishTo(topic, value, sessions),
+      })
+      : undefined;
     /** An application's callback must not take a connection down. */
     const report = (error: unknown, context: ErrorContext) => {
       try {
@@ -308,7 +371,8 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       encoders,
       features: extensions
         ? FEATURES.filter((feature) =>
-          (feature !== "resume" || resumeWindow > 0) && (feature !== "describe" || describes)
+          (feature !== "resume" || resumeWindow > 0) &&
+          (feature !== "describe" || describes) && (feature !== "presence" || presence)
         )
         : [],
       resumeWindow,
@@ -328,6 +392,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       },
       systemMethods: new Map<string, SystemMethod>([
         ["wslink.ping", { feature: "ping", run: () => null }],
+        ...topicMethods(this.#subscriptions, present),
         [DESCRIBE_METHOD, {
           feature: "describe",
           run: async (_session, { args: [known] }) => {
@@ -351,12 +416,16 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
       joined: (session: ServerSession) => {
         clients.set(session.id, session);
         this.#emit({ type: "connected", client: session.id, wire: session.wire });
+        this.#subscriptions.joined(session);
+        present?.joined(session);
         notify(session, () => onConnect?.(session));
       },
       left: (session: ServerSession, close: CloseInfo) => {
         this.#suspended.delete(session);
         if (!clients.delete(session.id)) return;
         this.#emit({ type: "disconnected", client: session.id, ...close });
+        this.#subscriptions.left(session);
+        present?.left(session);
         notify(session, () => onDisconnect?.(session, close));
       },
       dropped: (topic: string, session: ServerSession) => {
@@ -399,7 +468,11 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * @throws {TypeError} If the topic is no such name.
    * @throws {SerializeError} If the value can't be sent.
    */
-  publish(topic: string, value: unknown, options?: PublishOptions): number;
+  publish<N extends string>(
+    topic: N | keyof T & string,
+    value: TopicPayload<T, N>,
+    options?: PublishOptions,
+  ): number;
   /**
    * Publishes a value and waits for its receivers. One that has room gets it at
    * once; a slow one delays the promise and nobody else.
@@ -422,7 +495,11 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
    * }
    * ```
    */
-  publish(topic: string, value: unknown, options: WaitingPublishOptions): Promise<number>;
+  publish<N extends string>(
+    topic: N | keyof T & string,
+    value: TopicPayload<T, N>,
+    options: WaitingPublishOptions,
+  ): Promise<number>;
   publish(
     topic: string,
     value: unknown,
@@ -589,6 +666,46 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
   }
 
   /**
+   * Finds who listens to a topic, wslink's clients included, who get everything.
+   *
+   * @param topic The topic.
+   * @returns The clients that a publication would go to, in whole or in part.
+   */
+  listeners(topic: string): Client[] {
+    return [...this.#subscriptions.listeners(checkTopic(topic))];
+  }
+
+  /**
+   * Ends subscriptions: their readers get `RpcError` -32005, or what `options` says.
+   * Nothing keeps a client from subscribing again but the topic's `authorize`.
+   *
+   * @param options Whose, to what, and why.
+   * @returns How many were ended.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@hawser/hawser/server";
+   *
+   * const server = createServer();
+   * console.assert(server.revoke({ topic: "camera.>", message: "The camera is off" }) === 0);
+   * ```
+   */
+  revoke(options: RevokeOptions = {}): number {
+    return this.#subscriptions.revoke(options);
+  }
+
+  /**
+   * Asks the topics' `authorize` again, after permissions have changed, and ends
+   * what it doesn't allow any more.
+   *
+   * @param options Whose subscriptions, to what.
+   * @returns How many were ended.
+   */
+  reauthorize(options: SubscriptionSelector = {}): Promise<number> {
+    return this.#subscriptions.reauthorize(options);
+  }
+
+  /**
    * Answers a WebSocket request, inside any handler of the runtime's.
    *
    * @param request The HTTP request.
@@ -644,6 +761,7 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
     for (const session of this.#suspended) session.close(1001, "Server shutdown");
     for (const connection of this.#connections) connection.close(1001, "Server shutdown");
     if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
+    this.#subscriptions.stop();
     this.#state = "closed";
     this.#watchers.end();
     this.#closed.resolve();
@@ -690,6 +808,31 @@ export class Server<P extends Procedures = Procedures> implements Publisher {
 
 /** An event whose time is not known yet. */
 type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
+
+/** What clients ask about topics and each other. */
+function topicMethods(
+  subscriptions: Subscriptions,
+  presence: Presence | undefined,
+): readonly [method: string, SystemMethod][] {
+  return [
+    [SUBSCRIBE_METHOD, {
+      feature: "subscribe",
+      run: (session, request) => subscriptions.subscribe(session, request),
+    }],
+    [UNSUBSCRIBE_METHOD, {
+      feature: "subscribe",
+      run: (session, request) => subscriptions.unsubscribe(session, request),
+    }],
+    [PRESENCE_METHOD, {
+      feature: "presence",
+      run: (_session, request) => presence?.list(request),
+    }],
+    [DATA_METHOD, {
+      feature: "presence",
+      run: (session, request) => presence?.data(session, request),
+    }],
+  ];
+}
 
 function logError(error: unknown, context?: ErrorContext): void {
   const where = context?.method ? ` in ${context.method}` : "";

@@ -111,6 +111,8 @@ export class ServerSession implements Client {
   #windowTimer: ReturnType<typeof setTimeout> | undefined;
   #droppedBefore = 0;
   #context: Map<unknown, unknown> | undefined;
+  /** What it lets others know of it. */
+  data: unknown = null;
   #authenticated: Authenticated<unknown> | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
 
@@ -256,6 +258,27 @@ export class ServerSession implements Client {
   deliver(frames: readonly Frame[], options: SendOptions): boolean {
     // What a client misses while it has no connection is the topic's business.
     return this.#state !== "open" || this.#connection.deliver(frames, options);
+  }
+
+  /**
+   * Tells the client something that it doesn't answer.
+   *
+   * @param method What it is about.
+   * @param args The rest of it.
+   */
+  notify(method: string, args: readonly unknown[]): void {
+    if (this.#state !== "closed") this.#peer.notify(method, args);
+  }
+
+  /**
+   * Answers a request ahead of what it sets off.
+   *
+   * @param id The request's id.
+   * @param result The answer.
+   * @param order Messages with the same one arrive in the order of sending.
+   */
+  answer(id: string, result: unknown, order: string): void {
+    this.#send({ type: "result", id, result }, order);
   }
 
   /**

@@ -8,13 +8,14 @@ import { checkTopic, type Encoder, type Frame, type Wire } from "../protocol/mod
 import type { SendOptions } from "../protocol/send_queue.ts";
 import type {
   Client,
-  DroppingPolicy,
   Publisher,
   PublishOptions,
+  Receivers,
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
 import type { ServerSession } from "./session.ts";
+import type { Delivery, Subscriptions } from "./subscriptions.ts";
 
 /** How many topics are counted one by one; names may come from data, so there is no end to them. */
 const MAX_COUNTED = 4096;
@@ -24,7 +25,7 @@ export class Topics implements Publisher {
   /** The sessions that said a good hello, by client id. */
   readonly clients: ReadonlyMap<string, ServerSession>;
   readonly #encoders: Readonly<Record<Wire, Encoder>>;
-  readonly #policyOf: (topic: string) => DroppingPolicy | undefined;
+  readonly #subscriptions: Subscriptions;
   readonly #counts = new Map<string, Counts>();
 
   /**
@@ -32,16 +33,16 @@ export class Topics implements Publisher {
    *
    * @param clients The sessions that said a good hello; the map stays the server's.
    * @param encoders One encoder for each wire.
-   * @param policyOf A topic's policy where a publication has none.
+   * @param subscriptions Who listens to what.
    */
   constructor(
     clients: ReadonlyMap<string, ServerSession>,
     encoders: Readonly<Record<Wire, Encoder>>,
-    policyOf: (topic: string) => DroppingPolicy | undefined = () => undefined,
+    subscriptions: Subscriptions,
   ) {
     this.clients = clients;
     this.#encoders = encoders;
-    this.#policyOf = policyOf;
+    this.#subscriptions = subscriptions;
   }
 
   /**
@@ -62,12 +63,28 @@ export class Topics implements Publisher {
     options: PublishOptions | WaitingPublishOptions = {},
   ): number | Promise<number> {
     if (options.policy === "wait") return this.#publishWaiting(topic, value, options);
-    const { policy = this.#policyOf(topic) ?? "drop-oldest", key = "" } = options;
-    const sending: SendOptions = { policy, key, order: topic };
-    return this.#toEach(
+    const definition = this.#subscriptions.definitionOf(topic);
+    const { policy = definition?.policy ?? "drop-oldest", key = definition?.keyOf(value) ?? "" } =
+      options;
+    return this.#toEach(topic, value, options, (session, frames, selection) => {
+      // A part takes the place of nothing but that part.
+      const own = selection === 0 ? key : `${selection}\n${key}`;
+      return session.deliver(frames, { policy, key: own, order: topic });
+    });
+  }
+
+  /**
+   * Publishes to these, whoever listens.
+   *
+   * @param topic The topic.
+   * @param value What is published.
+   * @param sessions Who gets it.
+   */
+  publishTo(topic: string, value: unknown, sessions: readonly ServerSession[]): void {
+    const sending: SendOptions = { policy: "drop-oldest", order: topic };
+    this.#deliver(
       topic,
-      value,
-      options,
+      [{ selection: 0, value, sessions }],
       (session, frames) => session.deliver(frames, sending),
     );
   }
@@ -110,33 +127,48 @@ export class Topics implements Publisher {
   #toEach(
     topic: string,
     value: unknown,
-    { to, except }: Pick<PublishOptions, "to" | "except">,
-    deliver: (session: ServerSession, frames: readonly Frame[]) => boolean,
+    receivers: Receivers,
+    deliver: Deliver,
   ): number {
     checkTopic(topic);
-    const frames: { [W in Wire]?: Frame[] } = {};
-    let held = false;
-    let receivers = 0;
-    const skipped = idOf(except);
-    for (const session of this.#receivers(idOf(to))) {
-      if (session.id === skipped) continue;
-      const { wire } = session;
-      frames[wire] ??= this.#encoders[wire].encode({ type: "publication", topic, result: value });
-      if (!deliver(session, frames[wire]) && wire === "msgpack") held = true;
-      receivers++;
-    }
-    const { msgpack } = frames;
-    if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
+    const deliveries = this.#subscriptions.deliveries(topic, value, admission(receivers));
+    this.#deliver(topic, deliveries, deliver);
+    const [only, ...others] = deliveries;
+    // A client that listens to the whole and to a part of it gets both, and is one.
+    const reached = others.length === 0
+      ? only?.sessions.length ?? 0
+      : new Set(deliveries.flatMap(({ sessions }) => sessions)).size;
     const counts = this.#countsOf(topic);
     counts.published++;
-    counts.delivered += receivers;
-    return receivers;
+    counts.delivered += reached;
+    return reached;
   }
 
-  #receivers(id: string | undefined): Iterable<ServerSession> {
-    if (id === undefined) return this.clients.values();
-    const session = this.clients.get(id);
-    return session ? [session] : [];
+  /** Encodes each part once for each wire, and all of them before the first is sent. */
+  #deliver(topic: string, deliveries: readonly Delivery[], deliver: Deliver): void {
+    const encoded = deliveries.map((delivery) => {
+      const frames: { [W in Wire]?: Frame[] } = {};
+      const { selection, value: result, sessions } = delivery;
+      for (const { wire } of sessions) {
+        frames[wire] ??= this.#encoders[wire].encode({
+          type: "publication",
+          topic,
+          result,
+          selection,
+        });
+      }
+      return { ...delivery, frames };
+    });
+    for (const { selection, sessions, frames } of encoded) {
+      let held = false;
+      for (const session of sessions) {
+        const { wire } = session;
+        const own = frames[wire];
+        if (own && !deliver(session, own, selection) && wire === "msgpack") held = true;
+      }
+      const { msgpack } = frames;
+      if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
+    }
   }
 
   #countsOf(topic: string): Counts {
@@ -151,6 +183,19 @@ export class Topics implements Publisher {
 }
 
 type Counts = { -readonly [K in keyof TopicStats]: TopicStats[K] };
+
+/** Hands frames to one receiver; tells whether it is done with them. */
+type Deliver = (session: ServerSession, frames: readonly Frame[], selection: number) => boolean;
+
+/** Who may get a publication, if not everybody who listens. */
+function admission(
+  { to, except }: Receivers,
+): ((session: ServerSession) => boolean) | undefined {
+  const only = idOf(to);
+  const skipped = idOf(except);
+  if (only === undefined && skipped === undefined) return undefined;
+  return ({ id }) => id !== skipped && (only === undefined || id === only);
+}
 
 function idOf(client: Client | string | undefined): string | undefined {
   return typeof client === "object" ? client.id : client;

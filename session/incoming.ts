@@ -27,6 +27,9 @@ export const PROGRESS_METHOD = "wslink.progress";
 /** The notification `[call]`: nobody waits for the call's answer any more. */
 export const CANCEL_METHOD = "wslink.cancel";
 
+/** What a request of the protocol's own returns that has sent its answer by itself. */
+export const ANSWERED: unique symbol = Symbol("answered");
+
 /** What running calls need of their session. */
 export interface IncomingHost<C extends IncomingCall> {
   readonly registry: Registry<C>;
@@ -404,6 +407,7 @@ export class Incoming<C extends IncomingCall> {
   }
 
   #answer(id: string, method: string, result: unknown): void {
+    if (result === ANSWERED) return;
     try {
       this.#reply({ type: "result", id, result });
     } catch (error) {

@@ -83,6 +83,8 @@ export interface Request {
   readonly meta?: RequestMeta;
   /** Called once, when the request holds nothing any more. */
   readonly onSettled?: () => void;
+  /** Called with its result before the next message is read, which no promise can be. */
+  readonly onResult?: ((result: unknown) => void) | undefined;
 }
 
 interface PendingCall {
@@ -164,6 +166,7 @@ export class Outgoing {
           return resolve(BEGUN);
         }
         settle();
+        request.onResult?.(result);
         resolve(result);
       },
       reject(reason) {

@@ -52,6 +52,14 @@ export interface PeerHost<C extends IncomingCall> extends
    * @returns What answers it, or `undefined` if there is none or it wasn't agreed on.
    */
   system(method: string): ((request: RequestMessage) => unknown) | undefined;
+  /**
+   * Takes what the other end tells of the protocol's own and wants no answer to.
+   *
+   * @param method What it is about.
+   * @param args The rest of it.
+   * @returns Whether it was one that the session knows.
+   */
+  notified?(method: string, args: readonly unknown[]): boolean;
 }
 
 /** One end of a connection. */
@@ -144,14 +152,17 @@ export class Peer<C extends IncomingCall> {
    * @param method Its name, as in `wslink.subscribe`.
    * @param args Its arguments.
    * @param options How it is made.
+   * @param onResult Called with the result before the next message is read.
    * @returns The answer's result; it rejects with what the request ended in.
    */
   request(
     method: string,
     args: readonly unknown[],
     options: CallOptions = {},
+    onResult?: (result: unknown) => void,
   ): Promise<unknown> {
-    return this.#outgoing.request({ id: this.#outgoing.newId("system"), method, args, options });
+    const id = this.#outgoing.newId("system");
+    return this.#outgoing.request({ id, method, args, options, onResult });
   }
 
   /**
@@ -280,6 +291,7 @@ export class Peer<C extends IncomingCall> {
       if (method === CANCEL_METHOD) return this.#incoming.cancel(args[0]);
       if (method === PROGRESS_METHOD) return this.#progress(args[0], args[1]);
       if (this.#streams.handle(method, args)) return;
+      if (this.#host.notified?.(method, args)) return;
     }
     this.#incoming.run(request, this.#host.system(method) ?? unknownSystemMethod);
   }

@@ -9,7 +9,13 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { connect, ConnectionClosedError, RpcError, type Session } from "@hawser/hawser/client";
+import {
+  connect,
+  ConnectionClosedError,
+  RpcError,
+  type Session,
+  type Subscription,
+} from "@hawser/hawser/client";
 import { fileURLToPath } from "node:url";
 import { selfSigned } from "./adapters/_certificate.ts";
 import type { TestEvent, TestOptions } from "./adapters/_control.ts";
@@ -241,17 +247,20 @@ export const CASES: readonly Case[] = [
       await using server = await start();
       await using old = await connect(server.webSocketUrl, { wire: "json" });
       await using recent = await connect(server.webSocketUrl, { wire: "msgpack" });
-      const first = [old, recent].map((session) => firstOf(session, "news"));
+      const first = [old, recent].map((session) => session.subscribe("news"));
+      await Promise.all(first.map(({ ready }) => ready));
       assertEquals(await server.publish("news", { blob: new Uint8Array([1, 2]) }), 2);
-      for (const value of await Promise.all(first)) {
+      for (const value of await Promise.all(first.map(firstOf))) {
         assertEquals(value, { blob: new Uint8Array([1, 2]) });
       }
-      const forOne = firstOf(old, "news");
+      const forOne = old.subscribe("news");
+      await forOne.ready;
       assertEquals(await server.publish("news", "for one", { to: old.clientId }), 1);
-      assertEquals(await forOne, "for one");
-      const forOther = firstOf(recent, "news");
+      assertEquals(await firstOf(forOne), "for one");
+      const forOther = recent.subscribe("news");
+      await forOther.ready;
       assertEquals(await server.publish("news", "for the other", { except: old.clientId }), 1);
-      assertEquals(await forOther, "for the other");
+      assertEquals(await firstOf(forOther), "for the other");
     },
   },
   {
@@ -520,9 +529,10 @@ export const CASES: readonly Case[] = [
     async run(start) {
       await using server = await start({ ownHandler: true });
       await using session = await connect(server.webSocketUrl);
-      const news = firstOf(session, "news");
+      const news = session.subscribe("news");
+      await news.ready;
       assertEquals(await server.publish("news", new Uint8Array(100_000)), 1);
-      assertEquals(await news, new Uint8Array(100_000));
+      assertEquals(await firstOf(news), new Uint8Array(100_000));
       assertEquals(statusOf(await rawGet(server.url, "/beside", UPGRADE)), 404);
     },
   },
@@ -678,10 +688,10 @@ export const DIFFERENCES: readonly Difference[] = [
 const UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/** The next value that is published on a topic. */
-async function firstOf(session: Session, topic: string): Promise<unknown> {
-  for await (const value of session.subscribe(topic)) return value;
-  throw new Error(`${topic} ended before anything was published`);
+/** The next value of a subscription, which ends with it. */
+async function firstOf(subscription: Subscription<unknown>): Promise<unknown> {
+  for await (const value of subscription) return value;
+  throw new Error(`${subscription.topic} ended before anything was published`);
 }
 
 /**

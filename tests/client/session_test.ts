@@ -141,6 +141,7 @@ Deno.test("a subscription keeps as many values as its buffer holds, the newest",
   await using listening = await serve(server, { port: 0 });
   await using session = await connect(listening.webSocketUrl);
   const newest = session.subscribe<number>("count", { buffer: 1 });
+  await newest.ready;
   for (let i = 0; i < 10; i++) server.publish("count", i);
   await session.call("test.echo"); // answered behind the publications
   for await (const value of newest) {
@@ -161,7 +162,7 @@ Deno.test("what a subscriber's callback throws goes to onError, and others get t
   session.subscribe("count", () => {
     throw new RangeError("bad subscriber");
   });
-  session.subscribe("count", (value) => void got.push(value));
+  await session.subscribe("count", (value) => void got.push(value)).ready;
   server.publish("count", 1);
   await session.call("test.echo");
   assertEquals(got, [1]);

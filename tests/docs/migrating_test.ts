@@ -51,6 +51,7 @@ async function use(url: string): Promise<unknown> {
   const changes = other.subscribe("counter.changed");
   const now = one.subscribe("counter.now");
   const own = one.subscribe("counter.changed");
+  await Promise.all([changes, now, own].map(({ ready }) => ready));
   const answers = [
     await one.call("counter.add"),
     await one.call("counter.add", [2]),

@@ -975,7 +975,7 @@ Deno.test("a callback that throws takes nothing down", async () => {
     onDisconnect: () => {
       throw new Error("in onDisconnect");
     },
-    onError: (error, { client }) => errors.push(`${error} (${client.wire})`),
+    onError: (error, { client }) => errors.push(`${error} (${client?.wire})`),
   });
   const { peer } = await join(server);
   const { peer: other } = await join(server, "json");

@@ -1,6 +1,6 @@
 /** A client's session and a server's, with sockets between them that need no network. */
 import { connect, type ConnectOptions, type Session, type SocketLike } from "@hawser/hawser/client";
-import type { Procedures } from "../../protocol/api.ts";
+import type { Procedures, Topics } from "../../protocol/api.ts";
 import type { Frame } from "../../protocol/mod.ts";
 import type { Server } from "../../server/server.ts";
 
@@ -85,11 +85,11 @@ function copy(frame: Frame): string | ArrayBuffer {
 }
 
 /** Connects a session to a server without a network. */
-export async function pair<P extends Procedures>(
-  server: Server<P>,
+export async function pair<P extends Procedures, T extends Topics = Topics>(
+  server: Server<P, T>,
   options: ConnectOptions = {},
 ): Promise<{
-  session: Session<Server<P>>;
+  session: Session<Server<P, T>>;
   /** What the client sent, in order. */
   frames: Frame[];
   /** Breaks the connection that is open now. */
@@ -105,6 +105,6 @@ export async function pair<P extends Procedures>(
       last = this;
     }
   }
-  const session = await connect<Server<P>>("ws://paired/ws", { WebSocket: Socket, ...options });
+  const session = await connect<Server<P, T>>("ws://paired/ws", { WebSocket: Socket, ...options });
   return { session, frames, cut: () => last?.break(), mute: () => last?.mute() };
 }

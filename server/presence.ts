@@ -1,0 +1,143 @@
+/**
+ * Who is connected, and who listens to what: told to clients that ask, and
+ * published as it changes.
+ *
+ * @module
+ */
+import type { PresenceEvent, PresentClient } from "../protocol/api.ts";
+import { ErrorCode, RpcError } from "../protocol/errors.ts";
+import { filterKey, overlaps, PRESENCE_TOPIC } from "../protocol/interest.ts";
+import type { RequestMessage } from "../protocol/messages.ts";
+import { checkTopic } from "../protocol/messages.ts";
+import type { ServerSession } from "./session.ts";
+import type { ListeningObserver, Subscriptions } from "./subscriptions.ts";
+
+/** What presence needs of its server. */
+export interface PresenceHost {
+  readonly subscriptions: Subscriptions;
+  /** Publishes to these, and to nobody else. */
+  publish(topic: string, value: PresenceEvent, sessions: readonly ServerSession[]): void;
+}
+
+/** Who is present. */
+export class Presence implements ListeningObserver {
+  readonly #host: PresenceHost;
+  /** Those that others may know of, in the order of their coming. */
+  readonly #present = new Set<ServerSession>();
+  /** Who listens to the topics that somebody asks about. */
+  readonly #watched = new Map<string, Set<ServerSession>>();
+
+  /**
+   * Starts without clients.
+   *
+   * @param host What presence needs of its server.
+   */
+  constructor(host: PresenceHost) {
+    this.#host = host;
+    host.subscriptions.observe(this);
+  }
+
+  /**
+   * A client has said a good hello. One that has data says so in its next message,
+   * and comes with it.
+   *
+   * @param session Its session.
+   */
+  joined(session: ServerSession): void {
+    if (!session.features.has("presence")) this.#come(session);
+  }
+
+  /**
+   * A client has gone.
+   *
+   * @param session Its session.
+   */
+  left(session: ServerSession): void {
+    if (this.#present.delete(session)) this.#tell("leave", session, PRESENCE_TOPIC);
+  }
+
+  /**
+   * Answers `wslink.data`.
+   *
+   * @param session Whose data it is.
+   * @param request The data.
+   * @throws {RpcError} -32602 if it is no JSON, or too long.
+   */
+  data(session: ServerSession, { args: [data = null] }: RequestMessage): void {
+    try {
+      // A copy, since what came may be a view of a large frame.
+      session.data = JSON.parse(filterKey(data));
+    } catch (error) {
+      const message = error instanceof TypeError ? error.message : "The data can't be read";
+      throw new RpcError(
+        ErrorCode.invalidArguments,
+        message.replace("A filter", "A client's data"),
+      );
+    }
+    if (this.#present.has(session)) this.#tell("update", session, PRESENCE_TOPIC);
+    else this.#come(session);
+  }
+
+  /**
+   * Answers `wslink.presence`.
+   *
+   * @param request A topic, or nothing for everybody.
+   * @returns Who is present, or listens to the topic.
+   * @throws {RpcError} -32602 if it is no topic.
+   */
+  list({ args: [topic] }: RequestMessage): PresentClient[] {
+    const sessions = topic === undefined || topic === null
+      ? this.#present
+      : this.#host.subscriptions.listeners(checked(topic));
+    return [...sessions].filter((session) => this.#present.has(session)).map(toPresent);
+  }
+
+  owns(name: string): boolean {
+    return name === PRESENCE_TOPIC || !/[*>]/.test(name);
+  }
+
+  watched(name: string, begun: boolean): void {
+    if (name === PRESENCE_TOPIC) return;
+    const topic = watchedTopic(name);
+    if (begun) this.#watched.set(topic, this.#host.subscriptions.listeners(topic));
+    else this.#watched.delete(topic);
+  }
+
+  listening(session: ServerSession, name: string, begun: boolean): void {
+    for (const [topic, listeners] of this.#watched) {
+      if (!overlaps(name, topic) || listeners.has(session) === begun) continue;
+      if (this.#host.subscriptions.listens(session, topic) !== begun) continue;
+      if (begun) listeners.add(session);
+      else listeners.delete(session);
+      this.#tell(begun ? "join" : "leave", session, `${PRESENCE_TOPIC}.${topic}`);
+    }
+  }
+
+  #come(session: ServerSession): void {
+    this.#present.add(session);
+    this.#tell("join", session, PRESENCE_TOPIC);
+  }
+
+  #tell(event: PresenceEvent["event"], session: ServerSession, topic: string): void {
+    const watchers = this.#host.subscriptions.watchers(topic);
+    if (watchers.length === 0) return;
+    this.#host.publish(topic, { event, client: toPresent(session) }, watchers);
+  }
+}
+
+function toPresent({ id, data }: ServerSession): PresentClient {
+  return { id, data };
+}
+
+function watchedTopic(name: string): string {
+  return name.slice(PRESENCE_TOPIC.length + 1);
+}
+
+function checked(topic: unknown): string {
+  try {
+    if (typeof topic === "string") return checkTopic(topic);
+  } catch {
+    // Answered below.
+  }
+  throw new RpcError(ErrorCode.invalidArguments, "A topic is expected", topic);
+}
