@@ -346,7 +346,10 @@ export class SendQueue implements BudgetMember {
     if (!good) {
       throw new ProtocolError(
         "bad-message",
-        `An acknowledgement counts the bytes that were read: received ${String(bytes)}`,
+        // Anything may have come, a map without a text of its own too.
+        `An acknowledgement counts the bytes that were read: received ${
+          typeof bytes === "number" ? bytes : typeof bytes
+        }`,
       );
     }
     this.#pump();

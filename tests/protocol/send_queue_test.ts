@@ -851,7 +851,7 @@ Deno.test("SendQueue lets the latest picture go when the peer has nearly read th
 Deno.test("SendQueue.acknowledge() refuses what can't be", () => {
   using f = new Fixture();
   f.queue.send(["12345"]);
-  for (const bytes of [6, -1, NaN, "5", null, undefined]) {
+  for (const bytes of [6, -1, NaN, "5", null, undefined, Object.create(null), { toString: 1 }]) {
     assertThrows(() => f.queue.acknowledge(bytes), ProtocolError, "acknowledgement");
   }
   f.queue.acknowledge(5);
