@@ -1,6 +1,6 @@
 /**
  * All that CI checks: format, lint, types, documentation, layers, publishing, the client's size,
- * and the tests. The last line says how much of it passed.
+ * the promises of `deno task torture --quick`, and the tests. The last line says how much of it passed.
  *
  * ```sh
  * deno task ok
@@ -33,6 +33,18 @@ function command(...args: [string, ...string[]]): Check {
   };
 }
 
+/** Its table is worth reading, kept promises or not. */
+async function torture(): Promise<string[]> {
+  const flags = ["-A", "--v8-flags=--expose-gc"];
+  const { success, stdout, stderr } = await deno(
+    ["run", ...flags, "scripts/torture/main.ts", "--quick"],
+    { cwd: root },
+  ).output();
+  const decoder = new TextDecoder();
+  console.log(decoder.decode(stdout).trim());
+  return success ? [] : [`a promise was missed: see above. ${decoder.decode(stderr)}`.trim()];
+}
+
 const checks = new Map<string, Check>([
   ["format", command("fmt", "--check")],
   // That one rule would ask JSR for the package's imports; publishing checks the same.
@@ -44,6 +56,7 @@ const checks = new Map<string, Check>([
   ["publish --dry-run", checkPublish],
   ["what JSR scores", checkJsr],
   ["size of the client", checkSize],
+  ["torture --quick", torture],
 ]);
 
 async function countTests(): Promise<Counts> {

@@ -16,6 +16,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["setup", ["run", "-A", "scripts/setup.ts"]],
   ["test", ["run", "-A", "scripts/test.ts"]],
   ["bench", ["run", "-A", "scripts/bench/main.ts"]],
+  ["torture", ["run", "-A", "--v8-flags=--expose-gc", "scripts/torture/main.ts"]],
   ["ok", ["run", "-A", "scripts/ok.ts"]],
   ["check", ["check", "--doc"]],
   ["build:npm", ["run", "-A", "scripts/build_npm.ts"]],
