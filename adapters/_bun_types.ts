@@ -4,17 +4,22 @@
  *
  * @module
  */
+import type { ConnectionOrigin } from "../server/server.ts";
 
 /** What `upgrade()` needs of the server that Bun hands to `fetch`. */
 export interface BunServer {
   /** Upgrades a request; what is in `data` comes with the socket. */
   upgrade(request: Request, options: { data: ConnectionData }): boolean;
+  /** The address that a request comes from. */
+  requestIP(request: Request): { readonly address: string } | null;
 }
 
 /** What Bun keeps with a socket. */
 export interface ConnectionData {
   /** The HTTP request that it came with. */
   readonly request: Request;
+  /** Where it comes from. */
+  readonly origin: ConnectionOrigin;
 }
 
 /** What `websocket()` needs of Bun's `ServerWebSocket`. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { Server } from "../server/server.ts";
+import type { ConnectionOrigin, Server } from "../server/server.ts";
 import { decodePath } from "./_path.ts";
 
 /** Where and how `serve()` listens. */
@@ -75,7 +75,10 @@ export type ServeDir = (
 ) => Promise<Response>;
 
 /** Answers a request: the WebSocket's, or one for content. */
-export type Answer = (request: Request) => Response | Promise<Response>;
+export type Answer = (
+  request: Request,
+  origin: ConnectionOrigin,
+) => Response | Promise<Response>;
 
 /** A runtime's HTTP server that has begun to listen. */
 export interface HttpListener {
@@ -129,9 +132,9 @@ export async function listen(
 ): Promise<Listening> {
   const place = toPlace(options);
   const { pathname, root, tls, signal } = place;
-  const { hostname, port, finished, stop } = await start(place, (request) => {
+  const { hostname, port, finished, stop } = await start(place, (request, origin) => {
     const asked = new URL(request.url).pathname;
-    if (asked === pathname) return server.upgrade(request);
+    if (asked === pathname) return server.upgrade(request, origin);
     if (root === undefined) return new Response("Not found", { status: 404 });
     // std's serveDir() would say 500, as if the server had failed.
     if (decodePath(asked) === undefined) return new Response("Bad Request", { status: 400 });

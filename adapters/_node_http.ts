@@ -31,7 +31,9 @@ export async function respond(
   outgoing: ServerResponse,
 ): Promise<void> {
   const request = toRequest(incoming);
-  const response = request ? await answer(request) : new Response("Bad request", { status: 400 });
+  const response = request
+    ? await answer(request, { address: incoming.socket.remoteAddress })
+    : new Response("Bad request", { status: 400 });
   outgoing.statusCode = response.status;
   outgoing.setHeaders(response.headers);
   await pipeline(response.body ? Readable.from(response.body) : [], outgoing);

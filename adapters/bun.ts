@@ -19,7 +19,7 @@
 import { defer } from "../protocol/deferred.ts";
 import type { CloseInfo } from "../protocol/mod.ts";
 import { type CreateServer, createServerWith } from "../server/create.ts";
-import type { Server, Upgrade } from "../server/server.ts";
+import type { ConnectionOrigin, Server, Upgrade } from "../server/server.ts";
 import type { BunServer, BunSocket, WebSocketHandlers } from "./_bun_types.ts";
 import { startHeartbeat } from "./_heartbeat.ts";
 import { listen, type Listening, type ServeOptions } from "./_listen.ts";
@@ -47,7 +47,7 @@ const servers = new WeakMap<Request, BunServer>();
 /** Stands for the 101 that Bun writes by itself. */
 const SWITCHED = new Response(null);
 
-const upgradeRequest: Upgrade = (request) => {
+const upgradeRequest: Upgrade = (request, _server, origin) => {
   const refusal = refuse(request);
   if (refusal) return refusal;
   const bun = servers.get(request);
@@ -55,7 +55,7 @@ const upgradeRequest: Upgrade = (request) => {
     throw new TypeError("Bun can't upgrade a Request alone: use upgrade(server, request, bun)");
   }
   // The upgrade takes the request's own headers away.
-  const data = { request: new Request(request.url, { headers: [...request.headers] }) };
+  const data = { request: new Request(request.url, { headers: [...request.headers] }), origin };
   if (bun.upgrade(request, { data })) return SWITCHED;
   return new Response("The WebSocket handshake is incomplete", { status: 400 });
 };
@@ -87,8 +87,12 @@ export const createServer: CreateServer = createServerWith(upgradeRequest);
  */
 export function upgrade(server: Server, request: Request, bun: BunServer): Response | undefined {
   servers.set(request, bun);
-  const response = server.upgrade(request);
+  const response = server.upgrade(request, originOf(request, bun));
   return response === SWITCHED ? undefined : response;
+}
+
+function originOf(request: Request, bun: BunServer): ConnectionOrigin {
+  return { address: bun.requestIP(request)?.address };
 }
 
 /**
@@ -124,18 +128,22 @@ export function websocket(server: Server): WebSocketHandlers {
     perMessageDeflate: false,
     open(socket) {
       socket.binaryType = "arraybuffer";
-      const session = server.accept({
-        get readyState() {
-          return socket.readyState;
+      const session = server.accept(
+        {
+          get readyState() {
+            return socket.readyState;
+          },
+          get bufferedAmount() {
+            return socket.getBufferedAmount();
+          },
+          send: (frame) => void socket.send(frame),
+          // What the network doesn't take at once goes into a buffer of Bun's.
+          copies: true,
+          close: (code, reason) => socket.close(code, reason),
         },
-        get bufferedAmount() {
-          return socket.getBufferedAmount();
-        },
-        send: (frame) => void socket.send(frame),
-        // What the network doesn't take at once goes into a buffer of Bun's.
-        copies: true,
-        close: (code, reason) => socket.close(code, reason),
-      }, socket.data.request);
+        socket.data.request,
+        socket.data.origin,
+      );
       sessions.set(socket, session);
     },
     message(socket, data) {
@@ -165,7 +173,7 @@ export function serve(server: Server, options: ServeOptions = {}): Promise<Liste
       websocket: websocket(server),
       async fetch(request, bun) {
         servers.set(request, bun);
-        const response = await answer(request);
+        const response = await answer(request, originOf(request, bun));
         return response === SWITCHED ? undefined : response;
       },
     });

@@ -11,7 +11,7 @@ import { refuse } from "./_refuse.ts";
 export type { Listening, ServeOptions } from "./_listen.ts";
 
 /** Answers a request with Deno's WebSocket. */
-export const upgrade: Upgrade = (request, server) => {
+export const upgrade: Upgrade = (request, server, origin) => {
   const refusal = refuse(request);
   if (refusal) return refusal;
   // The upgrade takes the request's own headers away.
@@ -32,7 +32,7 @@ export const upgrade: Upgrade = (request, server) => {
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     // Deno's send() has taken a copy when it returns, as the standard has it.
-    const session = server.accept(Object.assign(socket, { copies: true }), hello);
+    const session = server.accept(Object.assign(socket, { copies: true }), hello, origin);
     socket.onmessage = ({ data }) => session.receive(data);
     // Deno says 0 where the standard says 1006: the socket broke without a closing handshake.
     socket.onclose = ({ code, reason }) => session.ended({ code: code || 1006, reason });
@@ -66,7 +66,13 @@ export const upgrade: Upgrade = (request, server) => {
  */
 export function serve(server: Server, options: ServeOptions = {}): Promise<Listening> {
   return listen(server, options, serveDir, ({ port, hostname, tls }, handler) => {
-    const http = Deno.serve({ port, hostname, ...tls, onListen() {}, handler });
+    const http = Deno.serve({
+      port,
+      hostname,
+      ...tls,
+      onListen() {},
+      handler: (request, { remoteAddr }) => handler(request, { address: remoteAddr.hostname }),
+    });
     const { addr, finished } = http;
     return {
       hostname: addr.hostname,

@@ -26,7 +26,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type CreateServer, createServerWith } from "../server/create.ts";
 import type { CloseInfo } from "../protocol/mod.ts";
-import type { Server, Upgrade } from "../server/server.ts";
+import type { ConnectionOrigin, Server, Upgrade } from "../server/server.ts";
 import { startHeartbeat } from "./_heartbeat.ts";
 import { listen, type Listening, type ServeOptions, toPathname } from "./_listen.ts";
 import { respond, toRequest, write } from "./_node_http.ts";
@@ -177,10 +177,15 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
     socket.terminate();
   });
 
-  function accept(socket: WebSocket, request: Request, tcp: Duplex): void {
+  function accept(
+    socket: WebSocket,
+    request: Request,
+    tcp: Duplex,
+    origin: ConnectionOrigin,
+  ): void {
     socket.binaryType = "arraybuffer";
     // `ws` keeps the frames themselves until the network takes them, so it is no socket that copies.
-    const session = server.accept(socket, request);
+    const session = server.accept(socket, request, origin);
     ends.set(socket, (close) => session.ended(close));
     socket.on("message", (data, isBinary) => {
       heard(socket);
@@ -214,10 +219,11 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
       if (isAlone) write(tcp, new Response("Not found", { status: 404 }));
       return;
     }
+    const origin = { address: incoming.socket.remoteAddress };
     handshakes.set(request, () => {
-      sockets.handleUpgrade(incoming, tcp, head, (socket) => accept(socket, request, tcp));
+      sockets.handleUpgrade(incoming, tcp, head, (socket) => accept(socket, request, tcp, origin));
     });
-    const response = server.upgrade(request);
+    const response = server.upgrade(request, origin);
     if (response !== SWITCHED) write(tcp, response);
   });
   server.closed.then(() => {

@@ -46,21 +46,25 @@ interface WorkerSocket {
 
 declare const WebSocketPair: new () => { readonly 0: WorkerSocket; readonly 1: WorkerSocket };
 
-const upgrade: Upgrade = (request, server) => {
+const upgrade: Upgrade = (request, server, origin) => {
   const refusal = refuse(request);
   if (refusal) return refusal;
   const { 0: client, 1: socket } = new WebSocketPair();
   socket.binaryType = "arraybuffer";
   socket.accept();
-  const session = server.accept({
-    get readyState() {
-      return socket.readyState;
+  const session = server.accept(
+    {
+      get readyState() {
+        return socket.readyState;
+      },
+      // workerd doesn't say what the network has not taken: nothing is held back or dropped.
+      bufferedAmount: 0,
+      send: (frame) => socket.send(frame),
+      close: (code, reason) => socket.close(code, reason),
     },
-    // workerd doesn't say what the network has not taken: nothing is held back or dropped.
-    bufferedAmount: 0,
-    send: (frame) => socket.send(frame),
-    close: (code, reason) => socket.close(code, reason),
-  }, request);
+    request,
+    { address: origin.address ?? addressOf(request) },
+  );
   socket.addEventListener("message", ({ data }) => session.receive(data));
   socket.addEventListener("close", ({ code, reason }) => {
     session.ended({ code, reason });
@@ -71,6 +75,11 @@ const upgrade: Upgrade = (request, server) => {
   const upgraded = { status: 101, webSocket: client };
   return new Response(null, upgraded);
 };
+
+/** Cloudflare writes the header itself, whatever the client sent. */
+function addressOf(request: Request): string | undefined {
+  return request.headers.get("cf-connecting-ip") ?? undefined;
+}
 
 /**
  * Makes a server, whose `upgrade()` answers what comes to a worker's or a Durable Object's `fetch`.

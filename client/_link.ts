@@ -46,6 +46,8 @@ export interface ClientSessionOptions {
   readonly callTimeout: number;
   /** How many of the server's calls may run at a time. */
   readonly callsInFlight: number;
+  /** How many streams of the server's calls may be open. */
+  readonly openStreams: number;
   /** How many bytes may be held for a server that has not got them yet. */
   readonly resumeBytes: number;
   /** After how long without a word the server is asked for one, in ms; 0 is never. */

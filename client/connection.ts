@@ -259,6 +259,7 @@ export async function connect<S = unknown>(
   const session = new ClientSession<S>({
     callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
     callsInFlight: resolveLimits(options.limits).callsInFlight,
+    openStreams: resolveLimits(options.limits).openStreams,
     resumeBytes: resolveLimits(options.limits).resumeBytes,
     heartbeat: checkTime("heartbeat", options.heartbeat ?? 30_000),
     outbox: checkCount("outbox", options.outbox ?? 0),

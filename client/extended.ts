@@ -62,6 +62,7 @@ export class ExtendedCaller implements Caller {
       prefix: link.clientId,
       callTimeout: options.callTimeout,
       callsInFlight: options.callsInFlight,
+      openStreams: options.openStreams,
       registry,
       exposeErrors: false,
       open: (request, notify) => new IncomingCall(request, notify),

@@ -5,7 +5,14 @@
  * declared length of a container never allocates more than the bytes that came.
  */
 import { ProtocolError } from "./errors.ts";
-import { asBytes, fitsInt64, isPlainObject, tooManyValues, Unsendable } from "./_values.ts";
+import {
+  asBytes,
+  fitsInt64,
+  isPlainObject,
+  tooManyKeys,
+  tooManyValues,
+  Unsendable,
+} from "./_values.ts";
 
 /** Binary from this size on is not copied into the scratch buffer but kept aside for the frames. */
 const ASIDE = 2048;
@@ -314,6 +321,8 @@ export interface ReadLimits {
   readonly depth: number;
   /** How many values there may be: elements of lists, keys and values of maps. */
   readonly values: number;
+  /** How many keys a map may have. */
+  readonly keys: number;
 }
 
 /**
@@ -337,6 +346,7 @@ class Reader {
   #end = 0;
   /** How many more values there may be. */
   #values = 0;
+  #maxKeys = 0;
   #lazyView: DataView | undefined;
   /** Names that were keys before; most messages have the same ones. */
   readonly #keys: string[] = [];
@@ -346,6 +356,7 @@ class Reader {
     this.#at = start;
     this.#end = end;
     this.#values = limits.values;
+    this.#maxKeys = limits.keys;
     try {
       const value = this.#value(limits.depth);
       const rest = end - this.#at;
@@ -394,6 +405,7 @@ class Reader {
 
   #map(length: number, depth: number): Record<string, unknown> {
     this.#open(length * 2, depth);
+    if (length > this.#maxKeys) throw tooManyKeys(length, this.#maxKeys);
     const map: Record<string, unknown> = {};
     for (let i = 0; i < length; i++) {
       // A large one is most likely a dictionary, whose keys are seen once.

@@ -43,6 +43,11 @@ export function tooManyValues(limit: number): ProtocolError {
   return new ProtocolError("too-large", `A message has more than ${limit} values`);
 }
 
+/** The same limit on both wires. */
+export function tooManyKeys(count: number, limit: number): ProtocolError {
+  return new ProtocolError("too-large", `A map has ${count} keys, at most ${limit} are allowed`);
+}
+
 /** What an encoder throws where it stands; the path is looked up afterwards, so that the fast path keeps none. */
 export class Unsendable extends Error {}
 

@@ -30,8 +30,32 @@ export interface ProcedureLike {
   readonly description?: string;
   /** Whether a call may go on; asked before its arguments are looked at. */
   readonly authorize?: (call: never) => boolean | Promise<boolean>;
+  /** How often it may be called. */
+  readonly rate?: ProcedureRate;
   /** What runs around it, from the outside in. */
   readonly middleware?: readonly ((call: never, next: never) => unknown)[];
+}
+
+/** So many calls in a while: a bucket that fills at one pace and is emptied at any. */
+export interface Rate {
+  /** How many a second, on the average; fractions are fine. */
+  readonly perSecond: number;
+  /**
+   * How many at once, after a pause.
+   *
+   * @default {Math.max(perSecond, 1)}
+   */
+  readonly burst?: number;
+}
+
+/** How often a procedure may be called. */
+export interface ProcedureRate extends Rate {
+  /**
+   * Whether each client has a bucket of its own, or all have one together.
+   *
+   * @default {"client"}
+   */
+  readonly per?: "client" | "server";
 }
 
 /** A server's procedures by name. */

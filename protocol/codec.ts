@@ -96,10 +96,24 @@ export interface Limits {
   readonly depth: number;
   /** How many values a message may be made of: elements of lists, keys and values of maps. */
   readonly values: number;
+  /** How many keys one map of a message may have. */
+  readonly keys: number;
   /** How many calls of one connection may run at a time. */
   readonly callsInFlight: number;
   /** How many subscriptions one client may have. */
   readonly subscriptions: number;
+  /** How many calls one client may make in a second, on the average. */
+  readonly callRate: number;
+  /** How many of them at once, after a pause. */
+  readonly callBurst: number;
+  /** How many streams of one peer's calls may be open, arguments and results together. */
+  readonly openStreams: number;
+  /** How long a connection may stay without a message in either direction, pings apart; it is closed after twice as long at the latest. */
+  readonly idleTime: number;
+  /** How many connections a server has, those without a good hello included. */
+  readonly connections: number;
+  /** How many of them may come from one address, where the adapter knows it; of IPv6 from one /64. */
+  readonly connectionsPerAddress: number;
   /** How many bytes of messages may be held until the other side has them, for a session that outlives its socket. */
   readonly resumeBytes: number;
   /** How many sessions a server keeps that have lost their socket. */
@@ -140,11 +154,28 @@ export const DEFAULT_LIMITS: Limits = {
   // bytes of memory (an empty list in a list), so that this, not the message's
   // size, bounds the memory: 270 MB at worst. Large data travels as binary.
   values: 2_000_000,
+  // Objects by name, as many as any scene has: past that a list is
+  // better. A map of names takes 2.5 µs a key to build, longer than all else.
+  keys: 100_000,
   // 500 calls at once are seen in practice; each costs a promise here.
   callsInFlight: 4096,
   // A page with a subscription for each of a thousand objects fits; each costs
   // a few hundred bytes here, and its filter.
   subscriptions: 4096,
+  // What a call costs, only the application knows: one core answers 100,000 quick
+  // ones a second. Set it where strangers connect.
+  callRate: Infinity,
+  // What a page asks for when it loads; no matter as long as callRate is infinite.
+  callBurst: 1000,
+  // 4 MiB each may wait for a reader: 256 MiB at worst, as much as one message.
+  openStreams: 64,
+  // Who only watches may do so for hours, and wslink's clients don't come back by themselves.
+  idleTime: Infinity,
+  // Each is a file descriptor and some 20 kB. Most systems have to be told to
+  // allow more than 1,024 descriptors: docs/operations.md.
+  connections: 16_384,
+  // A university behind one address. A proxy that `addressHeader` doesn't name is one address too.
+  connectionsPerAddress: 1024,
   // A second of 100 Mbit/s and more; past it a session ends with its socket.
   resumeBytes: 16 * 1024 * 1024,
   // A server's other clients come back within the window after a break of its network.

@@ -9,7 +9,8 @@
 /**
  * The error codes that travel on the wire, as wslink numbers them
  * (wslink `protocol.py`, after JSON-RPC 2.0 section 5.1), and Hawser's own:
- * `invalidRequest`, `invalidArguments`, `tooManyCalls`, `streamRefused`, `forbidden` and `declared`.
+ * `invalidRequest`, `invalidArguments`, `tooManyCalls`, `streamRefused`, `forbidden`, `declared` and
+ * `limitReached`.
  *
  * @example Tell an unknown method from other failures
  * ```ts
@@ -41,6 +42,8 @@ export const ErrorCode = {
   forbidden: -32005,
   /** One of the errors that the procedure declares: `kind` says which. */
   declared: -32006,
+  /** Too much of something: `data.limit` says which limit, `data.retryAfter` when to try again, in ms. */
+  limitReached: -32007,
 } as const;
 
 /** What an {@linkcode RpcError} is on the wire: the `error` field of a reply. */

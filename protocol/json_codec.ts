@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import { isMap, type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
 import { parsePythonJson } from "./_python_json.ts";
-import { asBytes, fitsInt64, isPlainObject, Unsendable, withPath } from "./_values.ts";
+import { asBytes, fitsInt64, isPlainObject, tooManyKeys, Unsendable, withPath } from "./_values.ts";
 
 /** The system method of an attachment's header (wslink `protocol.py`). */
 const ATTACHMENT_METHOD = "wslink.binary.attachment";
@@ -193,7 +193,7 @@ function number(value: number): string {
 /** The limits that a {@linkcode JsonDecoder} keeps. */
 export type JsonDecoderLimits = Pick<
   Limits,
-  "messageSize" | "attachments" | "depth" | "values"
+  "messageSize" | "attachments" | "depth" | "values" | "keys"
 >;
 
 /** Decodes one connection's frames of the wire of wslink 1.x. */
@@ -250,7 +250,7 @@ export class JsonDecoder implements Decoder {
       this.#announce(value.args);
       return undefined;
     }
-    checkDepth(value, this.limits.depth);
+    checkShape(value, this.limits.depth, this.limits.keys);
     this.#fresh = 0;
     return parseMessage(this.#waiting.size > 0 ? this.#fill(value) : value);
   }
@@ -348,14 +348,16 @@ export class JsonDecoder implements Decoder {
 }
 
 /** The parser has no bound of its own; whoever walks the value does it with recursion. */
-function checkDepth(value: unknown, depth: number): void {
+function checkShape(value: unknown, depth: number, maxKeys: number): void {
   if (typeof value !== "object" || value === null) return;
   if (depth === 0) {
     throw new ProtocolError("malformed", "Malformed JSON: nested too deep");
   }
   if (Array.isArray(value)) {
-    for (const child of value) checkDepth(child, depth - 1);
-  } else {for (const key of Object.keys(value)) {
-      checkDepth(Reflect.get(value, key), depth - 1);
-    }}
+    for (const child of value) checkShape(child, depth - 1, maxKeys);
+  } else {
+    const keys = Object.keys(value);
+    if (keys.length > maxKeys) throw tooManyKeys(keys.length, maxKeys);
+    for (const key of keys) checkShape(Reflect.get(value, key), depth - 1, maxKeys);
+  }
 }

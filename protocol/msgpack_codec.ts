@@ -145,7 +145,7 @@ export class MsgpackEncoder implements Encoder {
 /** The limits that a {@linkcode MsgpackDecoder} keeps. */
 export type MsgpackDecoderLimits = Pick<
   Limits,
-  "messageSize" | "frameSize" | "incompleteMessages" | "depth" | "values"
+  "messageSize" | "frameSize" | "incompleteMessages" | "depth" | "values" | "keys"
 >;
 
 /** Decodes one connection's frames of the wire of wslink 2.x. */

@@ -20,6 +20,11 @@ export interface Client {
   readonly identity: unknown;
   /** What `authenticate` returned last. */
   readonly authenticated: Authenticated<unknown> | undefined;
+  /**
+   * The address that it came from: what the network says, or the header that
+   * `addressHeader` names. `undefined` where the adapter doesn't know.
+   */
+  readonly address: string | undefined;
   /** Whatever the application keeps about it; gone with the connection. */
   readonly context: Map<unknown, unknown>;
   /** What it lets others know of it, with `presence`: any JSON, and `null` if nothing. */

@@ -35,6 +35,7 @@ import {
 import { UNKNOWN_SYSTEM_METHOD } from "../session/peer.ts";
 import type { Held } from "../session/reliable.ts";
 import { type Authenticated, type Hello, isOver, type NotAuthenticated } from "./auth.ts";
+import type { LimitName } from "../session/limited.ts";
 import type { Client, ErrorContext } from "./client.ts";
 import { ServerSession, type SessionHost } from "./session.ts";
 
@@ -75,6 +76,15 @@ export const SLOW_CONSUMER = 4013;
 /** How long the answer to the second failed hello waits, in ms; each further one twice as long. */
 const RETRY_DELAY = 250;
 
+/** How many requests a stranger gets an answer to, that it may not make them; wslink's clients make none. */
+const STRANGERS_REQUESTS = 64;
+
+/** The request that only asks for a sign of life. */
+export const PING_METHOD = "wslink.ping";
+
+/** What `setTimeout` can wait at most, in ms. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /** A connection, as an adapter drives it. */
 export class Connection {
   readonly #host: ConnectionHost;
@@ -86,11 +96,16 @@ export class Connection {
   #state: "new" | "open" | "closed" = "new";
   #checking = false;
   #failedHellos = 0;
+  /** Requests without a good hello. */
+  #refused = 0;
   /** What came since the last message that was put together, in bytes. */
   #unread = 0;
   /** Frames that came while a secret is being checked; they hold no more than one hello may. */
   #backlog: (string | ArrayBuffer)[] = [];
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether a message came or went since the timer looked last. */
+  #active = false;
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
   #acks: Acks | undefined;
@@ -102,8 +117,9 @@ export class Connection {
    * @param host The server's side of it.
    * @param socket The connection, open.
    * @param request The HTTP request that it came with.
+   * @param address Where it came from.
    */
-  constructor(host: ConnectionHost, socket: Socket, request?: Request) {
+  constructor(host: ConnectionHost, socket: Socket, request?: Request, address?: string) {
     this.#host = host;
     this.#socket = socket;
     this.#queue = new SendQueue(socket, {
@@ -111,12 +127,12 @@ export class Connection {
       messages: host.limits.queueMessages,
       budget: host.budget,
       onDrop: (topic) => host.dropped(topic ?? "", this.#session),
-      onFull: () => this.close(SLOW_CONSUMER, "The client reads too slowly"),
+      onFull: () => this.#endAt("queueBytes", SLOW_CONSUMER, "The client reads too slowly"),
     });
-    this.#session = new ServerSession(host, this, request);
+    this.#session = new ServerSession(host, this, request, address);
     this.#helloTimer = setTimeout(
-      () => this.close(1008, "No hello in time"),
-      host.limits.helloTime,
+      () => this.#endAt("helloTime", 1008, "No hello in time"),
+      Math.min(host.limits.helloTime, MAX_TIMER),
     );
   }
 
@@ -218,6 +234,7 @@ export class Connection {
    * @returns Whether it is done with the frames.
    */
   deliver(frames: readonly Frame[], options: SendOptions): boolean {
+    this.#active = true;
     return this.#state !== "open" || this.#queue.send(frames, options);
   }
 
@@ -234,6 +251,7 @@ export class Connection {
     order: string,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    this.#active = true;
     if (this.#state !== "open") return Promise.resolve();
     return this.#queue.sendWhenRoom(frames, { order }, signal);
   }
@@ -255,6 +273,7 @@ export class Connection {
    */
   close(code = 1000, reason = ""): void {
     if (this.#state === "closed") return;
+    this.#host.counting.close(code);
     this.#queue.flush();
     this.#socket.close(code, cut(reason));
     // The socket's own close event may take as long as the peer likes.
@@ -275,6 +294,7 @@ export class Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#helloTimer);
+    clearTimeout(this.#idleTimer);
     clearTimeout(this.#retryTimer);
     this.#backlog = [];
     this.#acks?.stop();
@@ -293,6 +313,26 @@ export class Connection {
     if (this.#state !== "closed") await this.#queue.drained();
   }
 
+  /** Ends the connection because of a limit. */
+  #endAt(limit: LimitName, code: number, reason: string): void {
+    this.#host.counting.limit(limit);
+    this.close(code, reason);
+  }
+
+  /** One timer that looks now and then costs less than one that each message sets anew. */
+  #watchIdle(): void {
+    const { idleTime } = this.#host.limits;
+    if (idleTime === Infinity) return;
+    this.#idleTimer = setTimeout(() => {
+      // 1000: a client that came back at once would be as idle as before.
+      if (!this.#active && !this.#session.busy) {
+        return this.#endAt("idleTime", 1000, "Idle for too long");
+      }
+      this.#active = false;
+      this.#watchIdle();
+    }, Math.min(idleTime, MAX_TIMER));
+  }
+
   #decoderFor(data: string | ArrayBuffer): JsonDecoder | MsgpackDecoder {
     const { helloLimits } = this.#host;
     return this.#decoder ??= typeof data === "string"
@@ -304,22 +344,30 @@ export class Connection {
     this.#backlog.push(data);
     const size = this.#backlog.reduce((sum, frame) => sum + sizeOf(frame) + 64, 0);
     if (size > this.#host.limits.helloSize * 4) {
-      this.close(1008, "Too much before the hello's answer");
+      this.#endAt("helloSize", 1008, "Too much before the hello's answer");
     }
   }
 
   #handle(message: Message): void {
     // A batch may go on behind the message that ended the connection.
     if (this.#state === "closed") return;
-    if (message.type === "request" && message.method === HELLO_METHOD && isSystem(message)) {
+    const isRequest = message.type === "request";
+    if (!isRequest || message.method !== PING_METHOD) this.#active = true;
+    if (isRequest && message.method === HELLO_METHOD && isSystem(message)) {
       if (this.#state === "new" || this.#session.isNew(message, this.#unread)) this.#hello(message);
     } else if (this.#state === "open") {
       const size = this.#unread;
       this.#unread = 0;
       this.#session.receive(message, size);
-    } else if (message.type === "invalid") this.#reject(message.id, UNAUTHORIZED);
-    else if (message.type === "request") {
-      this.#reject(message.id, isSystem(message) ? UNKNOWN_SYSTEM_METHOD : UNAUTHORIZED);
+    } else if (isRequest || message.type === "invalid") {
+      this.#reject(
+        message.id,
+        isRequest && isSystem(message) ? UNKNOWN_SYSTEM_METHOD : UNAUTHORIZED,
+      );
+      // Otherwise a stranger who doesn't read the answers could pile them up.
+      if (++this.#refused > STRANGERS_REQUESTS) {
+        this.#endAt("helloSize", 1008, "Too much before the hello");
+      }
     }
   }
 
@@ -367,6 +415,7 @@ export class Connection {
     if (isNew) {
       clearTimeout(this.#helloTimer);
       this.#state = "open";
+      this.#watchIdle();
       if (this.#decoder) this.#decoder.limits = limits;
       const features = readAgreement(offer, this.#host.features);
       missing = features.has("resume") ? this.#resume(offer) : undefined;
@@ -414,10 +463,11 @@ export class Connection {
 
   #helloFailed(id: string): void {
     const error = new RpcError(ErrorCode.authentication, "Authentication failed");
+    this.#host.counting.failedHellos++;
     const tries = ++this.#failedHellos;
     if (tries >= this.#host.limits.helloAttempts) {
       this.#reject(id, error);
-      this.close(1008, "Too many failed hellos");
+      this.#endAt("helloAttempts", 1008, "Too many failed hellos");
     } else if (tries === 1) this.#reject(id, error);
     else {
       // Whoever mistyped once more doesn't notice; whoever guesses gets nowhere.

@@ -16,8 +16,10 @@ export type {
   ProcedureLike,
   ProcedureName,
   ProcedureOf,
+  ProcedureRate,
   ProcedureResult,
   Procedures,
+  Rate,
   RemoteStream,
   TopicLike,
   TopicPayload,
@@ -80,6 +82,7 @@ export type {
   RoundTripStats,
   ServerEvent,
   ServerStats,
+  Totals,
 } from "./stats.ts";
 export type { ClosingHint } from "../session/closing.ts";
 export type { CallOptions } from "../session/outgoing.ts";
@@ -96,6 +99,7 @@ export type {
 export {
   type ClientAnswer,
   type CloseOptions,
+  type ConnectionOrigin,
   Server,
   type ServerOptions,
   type Upgrade,
@@ -110,3 +114,4 @@ export {
   type TopicOptions,
   type TopicSettings,
 } from "./topic.ts";
+export type { LimitName } from "../session/limited.ts";

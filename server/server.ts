@@ -58,8 +58,10 @@ import type {
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
+import { addressIn, placeOf, Places } from "./_addresses.ts";
+import { Counting } from "./_counters.ts";
 import { describe } from "./describe.ts";
-import { Connection } from "./connection.ts";
+import { Connection, PING_METHOD } from "./connection.ts";
 import { type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
 import { equalSecrets } from "./_secrets.ts";
 import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
@@ -177,6 +179,14 @@ export interface ServerOptions<
    * @default {true}
    */
   readonly describe?: boolean;
+  /**
+   * The header in which a proxy says where a request comes from, as `x-real-ip`;
+   * of a list, as in `x-forwarded-for`, the last one counts. Only behind a proxy
+   * that sets it itself: otherwise a client can write whatever it likes.
+   *
+   * @default {undefined}
+   */
+  readonly addressHeader?: string;
   /** Called after a client's good hello. */
   readonly onConnect?: (client: Client) => void;
   /** Called when a client that had said a good hello has gone. */
@@ -210,13 +220,30 @@ export interface CloseOptions extends ClosingHint {
 export type Upgrade = (
   request: Request,
   server: Pick<Server, "accept" | "heartbeat" | "limits">,
+  origin: ConnectionOrigin,
 ) => Response;
+
+/** What an adapter knows about where a connection comes from. */
+export interface ConnectionOrigin {
+  /**
+   * The address at the other end of the network connection.
+   *
+   * @default {undefined}
+   */
+  readonly address?: string | undefined;
+}
 
 /** A small message may wait for one frame of a long one: on loopback, for a ms. In bytes. */
 const MAX_FRAME_SIZE = 1152 * 1024;
 
 /** How long clients may take to answer the closing handshake, in ms; one that is gone never does. */
 const CLOSE_TIME = 1000;
+
+/** The close code of a connection for which there is no place (IANA's registry of close codes). */
+const TRY_AGAIN_LATER = 1013;
+
+/** When whoever found no place may look again, in s. */
+const RETRY_AFTER = "10";
 
 /** How long a call of a client's procedure waits that doesn't say, in ms; the same as a client's own calls. */
 const CALL_TIMEOUT = 300_000;
@@ -247,12 +274,20 @@ export class Server<
   readonly limits: Limits;
   /** Resolves when the server is closed, also by `application.exit`. */
   readonly closed: Promise<void>;
-  readonly #connections = new Set<Connection>();
+  /** Each with what gives its place back. */
+  readonly #connections = new Map<Connection, (() => void) | undefined>();
   readonly #suspended = new Set<ServerSession>();
   readonly #registry: Registry<IncomingCall>;
   readonly #topics: Topics;
   readonly #subscriptions: Subscriptions;
-  readonly #accept: (socket: Socket, request?: Request) => Connection;
+  readonly #accept: (
+    socket: Socket,
+    request: Request | undefined,
+    origin: ConnectionOrigin,
+  ) => Connection;
+  readonly #addressHeader: string | undefined;
+  readonly #places = new Places();
+  readonly #counting = new Counting();
   readonly #upgrade: Upgrade;
   readonly #safeCalls: SafeCalls;
   readonly #allows: (request: Request) => boolean;
@@ -292,6 +327,7 @@ export class Server<
       extensions = true,
       resumeWindow = 30_000,
       describe: describes = true,
+      addressHeader,
       onConnect,
       onDisconnect,
       onError = logError,
@@ -305,6 +341,10 @@ export class Server<
     if (!(resumeWindow >= 0)) {
       throw new RangeError(`resumeWindow must be 0 or more ms: received ${resumeWindow}`);
     }
+    if (addressHeader !== undefined && !/^[\w-]+$/.test(addressHeader)) {
+      throw new TypeError(`addressHeader must be a header's name: received "${addressHeader}"`);
+    }
+    this.#addressHeader = addressHeader;
     const limits = resolveLimits({ helloSize: helloSizeFor(options), ...options.limits });
     const helloLimits = {
       ...limits,
@@ -349,7 +389,9 @@ export class Server<
       })
       : undefined;
     /** An application's callback must not take a connection down. */
+    const counting = this.#counting;
     const report = (error: unknown, context: ErrorContext) => {
+      counting.errors++;
       try {
         onError(error, context);
       } catch (failure) {
@@ -365,6 +407,7 @@ export class Server<
     };
     const host = {
       limits,
+      counting,
       budget: new SendBudget(limits.totalQueueBytes),
       helloLimits,
       registry: this.#registry,
@@ -384,14 +427,17 @@ export class Server<
         this.#suspended.add(session);
         this.#emit({ type: "suspended", client: session.id });
         const [oldest] = this.#suspended;
-        if (this.#suspended.size > limits.suspendedSessions) oldest?.close(1006);
+        if (this.#suspended.size <= limits.suspendedSessions) return;
+        counting.limit("suspendedSessions");
+        oldest?.close(1006);
       },
       resumed: (session: ServerSession) => {
         this.#suspended.delete(session);
+        counting.resumed++;
         this.#emit({ type: "resumed", client: session.id });
       },
       systemMethods: new Map<string, SystemMethod>([
-        ["wslink.ping", { feature: "ping", run: () => null }],
+        [PING_METHOD, { feature: "ping", run: () => null }],
         ...topicMethods(this.#subscriptions, present),
         [DESCRIBE_METHOD, {
           feature: "describe",
@@ -414,6 +460,7 @@ export class Server<
           ? (hello: Hello) => equalSecrets(hello.secret, secret) && KNOWN
           : secretCheck(secret)),
       joined: (session: ServerSession) => {
+        counting.joined++;
         clients.set(session.id, session);
         this.#emit({ type: "connected", client: session.id, wire: session.wire });
         this.#subscriptions.joined(session);
@@ -433,14 +480,26 @@ export class Server<
         this.#emit({ type: "dropped", client: session.id, topic });
       },
       gone: (connection: Connection) => {
+        this.#connections.get(connection)?.();
         this.#connections.delete(connection);
         if (this.#connections.size === 0) this.#allGone?.resolve();
       },
       report,
     };
-    this.#accept = (socket, request) => {
-      const connection = new Connection(host, socket, request);
-      this.#connections.add(connection);
+    this.#accept = (socket, request, origin) => {
+      const address = this.#addressOf(request, origin);
+      const connection = new Connection(host, socket, request, address);
+      counting.accepted++;
+      const limit = this.#isFull(address);
+      // What is on its way out takes nobody's place.
+      this.#connections.set(
+        connection,
+        limit ? undefined : this.#places.enter(address && placeOf(address)),
+      );
+      if (limit) {
+        counting.limit(limit);
+        connection.close(TRY_AGAIN_LATER, "Too many connections");
+      }
       if (this.#state !== "open") connection.close(1001, "Server shutdown");
       return connection;
     };
@@ -556,6 +615,7 @@ export class Server<
       },
       calls: this.#meters.read(),
       topics: Array.from(this.#topics.stats(), ([topic, stats]) => ({ topic, ...stats })),
+      totals: this.#counting.read(),
       ...sumQueues(Array.from(sessions.values(), (session) => session.queueStats())),
     };
   }
@@ -709,13 +769,22 @@ export class Server<
    * Answers a WebSocket request, inside any handler of the runtime's.
    *
    * @param request The HTTP request.
+   * @param origin Where it comes from, for `limits.connectionsPerAddress` and `client.address`.
    * @returns The response to return: 101, or 426 if it is no WebSocket request, 403 if its page is
-   * not among `origins`, or 503 after `close()`.
+   * not among `origins`, 429 or 503 if there are too many connections, or 503 after `close()`.
    */
-  upgrade(request: Request): Response {
+  upgrade(request: Request, origin: ConnectionOrigin = {}): Response {
     if (this.#state !== "open") return new Response("Closing", { status: 503 });
     if (!this.#allows(request)) return new Response("Not from this page", { status: 403 });
-    return this.#upgrade(request, this);
+    const limit = this.#isFull(this.#addressOf(request, origin));
+    if (limit) {
+      this.#counting.limit(limit);
+      return new Response("Too many connections", {
+        status: limit === "connections" ? 503 : 429,
+        headers: { "retry-after": RETRY_AFTER },
+      });
+    }
+    return this.#upgrade(request, this, origin);
   }
 
   /**
@@ -724,13 +793,15 @@ export class Server<
    *
    * @param socket The connection, open.
    * @param request The HTTP request that it came with.
+   * @param origin Where it comes from.
    * @returns The connection, which wants to be told of frames and of the end.
    */
   accept(
     socket: Socket,
     request?: Request,
+    origin: ConnectionOrigin = {},
   ): Pick<Connection, "receive" | "ended" | "known"> {
-    return this.#accept(socket, request);
+    return this.#accept(socket, request, origin);
   }
 
   /**
@@ -752,14 +823,14 @@ export class Server<
       };
       for (const session of this.#topics.clients.values()) session.closing(hint);
     }
-    const connections = [...this.#connections];
+    const connections = [...this.#connections.keys()];
     if (drain > 0 && connections.length > 0) {
       await within(drain, Promise.all(connections.map((connection) => connection.drained())));
     }
     this.#allGone = defer();
     this.#safeCalls.close();
     for (const session of this.#suspended) session.close(1001, "Server shutdown");
-    for (const connection of this.#connections) connection.close(1001, "Server shutdown");
+    for (const connection of this.#connections.keys()) connection.close(1001, "Server shutdown");
     if (this.#connections.size > 0) await within(CLOSE_TIME, this.#allGone.promise);
     this.#subscriptions.stop();
     this.#state = "closed";
@@ -780,6 +851,20 @@ export class Server<
       topics: new Map(),
       limits: this.limits,
     });
+  }
+
+  #addressOf(request: Request | undefined, { address }: ConnectionOrigin): string | undefined {
+    if (this.#addressHeader === undefined || request === undefined) return address;
+    return addressIn(request.headers.get(this.#addressHeader)) ?? address;
+  }
+
+  /** Which limit there is no place within, if any. */
+  #isFull(address: string | undefined): "connections" | "connectionsPerAddress" | undefined {
+    const { connections, connectionsPerAddress } = this.limits;
+    if (this.#places.all >= connections) return "connections";
+    const isFull = address !== undefined &&
+      this.#places.from(placeOf(address)) >= connectionsPerAddress;
+    return isFull ? "connectionsPerAddress" : undefined;
   }
 
   #registerExit(): void {

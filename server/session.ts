@@ -21,6 +21,7 @@ import {
 import type { QueueStats, SendOptions } from "../protocol/send_queue.ts";
 import { CLOSE_LOST, CLOSING_METHOD, type ClosingHint } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
+import { TokenBucket } from "../session/limited.ts";
 import type { CallOptions } from "../session/outgoing.ts";
 import type { CallMeters } from "../session/meters.ts";
 import { Peer } from "../session/peer.ts";
@@ -29,6 +30,7 @@ import { type Held, RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
 import type { SafeCalls } from "../session/safe_calls.ts";
 import type { Notify } from "../session/streams.ts";
 import type { Authenticated } from "./auth.ts";
+import type { Counting } from "./_counters.ts";
 import type { Client, ErrorContext, Publisher } from "./client.ts";
 import type { Call } from "./procedure.ts";
 import { equalSecrets } from "./_secrets.ts";
@@ -36,6 +38,7 @@ import { equalSecrets } from "./_secrets.ts";
 /** What a session needs of its server. */
 export interface SessionHost {
   readonly limits: Limits;
+  readonly counting: Counting;
   readonly registry: Registry<IncomingCall>;
   /** The protocol's own requests, by method. */
   readonly systemMethods: ReadonlyMap<string, SystemMethod>;
@@ -100,6 +103,8 @@ export class ServerSession implements Client {
   readonly id: string = `c${crypto.randomUUID().replaceAll("-", "")}`;
   /** The HTTP request that it came with. */
   readonly request: Request | undefined;
+  /** Where it came from, if the adapter or a trusted proxy says so. */
+  readonly address: string | undefined;
   readonly #host: SessionHost;
   /** The last one while there is none: it can still encode. */
   #connection: SessionConnection;
@@ -122,16 +127,29 @@ export class ServerSession implements Client {
    * @param host The server's side of it.
    * @param connection The connection.
    * @param request The HTTP request that it came with.
+   * @param address Where it came from.
    */
-  constructor(host: SessionHost, connection: SessionConnection, request?: Request) {
+  constructor(
+    host: SessionHost,
+    connection: SessionConnection,
+    request?: Request,
+    address?: string,
+  ) {
     this.#host = host;
     this.#connection = connection;
     this.request = request;
+    this.address = address;
+    const { callRate, callBurst } = host.limits;
     this.#peer = new Peer<SessionCall>({
       // No client's id is this, so the two sides' calls are told apart.
       prefix: "server",
       callTimeout: host.callTimeout,
       callsInFlight: host.limits.callsInFlight,
+      openStreams: host.limits.openStreams,
+      rate: callRate < Infinity
+        ? new TokenBucket({ perSecond: callRate, burst: callBurst })
+        : undefined,
+      limited: (limit) => host.counting.limit(limit),
       registry: host.registry,
       exposeErrors: host.exposeErrors,
       safeCalls: host.safeCalls,
@@ -468,6 +486,11 @@ export class ServerSession implements Client {
     }
   }
 
+  /** Whether a call of the client's is running. */
+  get busy(): boolean {
+    return this.#peer.busy;
+  }
+
   /**
    * Resolves when no call is running.
    *
@@ -493,6 +516,10 @@ export class SessionCall extends IncomingCall implements Call {
     super(request, notify);
     this.client = client;
     this.server = server;
+  }
+
+  override get caller(): Client {
+    return this.client;
   }
 }
 

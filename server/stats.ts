@@ -6,6 +6,7 @@
 import type { Wire } from "../protocol/codec.ts";
 import type { QueueStats } from "../protocol/send_queue.ts";
 import type { CallOutcome, CallStats } from "../session/meters.ts";
+import type { LimitName } from "../session/limited.ts";
 import type { TopicStats } from "./client.ts";
 
 /** What a server has done, and how it stands. It can be published as it is. */
@@ -14,6 +15,8 @@ export interface ServerStats {
   readonly uptime: number;
   /** Who is there. */
   readonly connections: ConnectionStats;
+  /** How much has happened since the server was made, and what was refused. */
+  readonly totals: Totals;
   /** The calls that clients made, by procedure; those that were refused unheard are not among them. */
   readonly calls: readonly CallStats[];
   /** What became of publications, by topic. */
@@ -22,6 +25,24 @@ export interface ServerStats {
   readonly queues: QueuesStats;
   /** How long the ways to the clients and back take. */
   readonly roundTrip: RoundTripStats;
+}
+
+/** What a server has counted since it was made. */
+export interface Totals {
+  /** Connections that were taken. */
+  readonly accepted: number;
+  /** Good hellos of clients that did not come back to a session. */
+  readonly joined: number;
+  /** Sessions that were taken up again after a break. */
+  readonly resumed: number;
+  /** Hellos with a wrong secret or none. */
+  readonly failedHellos: number;
+  /** Errors that went to `onError`. */
+  readonly errors: number;
+  /** How often each limit was reached. */
+  readonly limits: Readonly<Partial<Record<LimitName, number>>>;
+  /** How often the server closed a connection, by close code. */
+  readonly closed: Readonly<Record<number, number>>;
 }
 
 /** Who is connected to a server. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LimitError } from "../session/limited.ts";
 import type { Topics } from "../protocol/api.ts";
 import { ErrorCode, RpcError, type RpcErrorObject } from "../protocol/errors.ts";
 import {
@@ -417,9 +418,7 @@ export class Subscriptions {
     const own = this.#own.get(session);
     if (own === undefined) throw new DOMException("The client has gone", "AbortError");
     if (own.size >= this.#host.limit) {
-      throw new RpcError(ErrorCode.tooManyCalls, "Too many subscriptions", {
-        limit: this.#host.limit,
-      });
+      throw new LimitError("subscriptions", "Too many subscriptions");
     }
   }
 

@@ -17,9 +17,10 @@ import type {
 import type { CallMeter, CallMeters, CallOutcome } from "./meters.ts";
 import type { CallContext } from "./procedure.ts";
 import type { Registry } from "./registry.ts";
+import { LimitError, type LimitName } from "./limited.ts";
 import type { SafeCalls } from "./safe_calls.ts";
 import type { Invoke } from "./middleware.ts";
-import { isStream, type Notify, type Streams } from "./streams.ts";
+import { isStream, type Notify, StreamMethod, type Streams } from "./streams.ts";
 
 /** The notification `[call, value]`: how far a call has come. */
 export const PROGRESS_METHOD = "wslink.progress";
@@ -35,6 +36,10 @@ export interface IncomingHost<C extends IncomingCall> {
   readonly registry: Registry<C>;
   /** How many calls may run at a time. */
   readonly callsInFlight: number;
+  /** How many streams of the peer's calls may be open. */
+  readonly openStreams: number;
+  /** A call was refused because of a limit. */
+  limited?(limit: LimitName): void;
   /** Whether callers learn an exception's message and stack. */
   readonly exposeErrors: boolean;
   readonly streams: Streams;
@@ -85,6 +90,11 @@ export class IncomingCall implements CallContext {
   /** The procedure's name. */
   get method(): string {
     return this.request.method;
+  }
+
+  /** Whose calls are counted together, where a rate is one caller's. */
+  get caller(): object | undefined {
+    return undefined;
   }
 
   /** What middleware has found out. */
@@ -147,6 +157,8 @@ export class Incoming<C extends IncomingCall> {
   readonly #safe = new Map<string, string>();
   #idle: Deferred<void> | undefined;
   #ended = false;
+  /** Of this peer's calls, arguments and results. */
+  #openStreams = 0;
 
   /** @param host What running calls need of their session. */
   constructor(host: IncomingHost<C>) {
@@ -161,7 +173,7 @@ export class Incoming<C extends IncomingCall> {
    */
   run(request: RequestMessage, own?: Invoke<C>): void {
     const { id, method } = request;
-    const { callsInFlight, meters } = this.#host;
+    const { callsInFlight, openStreams, meters } = this.#host;
     const invoke = own ?? this.#host.registry.get(method);
     if (invoke === undefined) {
       return this.reject(
@@ -172,10 +184,12 @@ export class Incoming<C extends IncomingCall> {
     if (this.#running.size >= callsInFlight) {
       return this.reject(
         id,
-        new RpcError(ErrorCode.tooManyCalls, "Too many calls at once", {
-          method,
-          limit: callsInFlight,
-        }),
+        new LimitError(
+          "callsInFlight",
+          "Too many calls at once",
+          { method },
+          ErrorCode.tooManyCalls,
+        ),
       );
     }
     if (this.#running.has(id)) {
@@ -183,6 +197,13 @@ export class Incoming<C extends IncomingCall> {
         id,
         new RpcError(ErrorCode.invalidRequest, "Invalid request", "a call of this id is running"),
       );
+    }
+    const { meta } = request;
+    if (meta !== undefined && this.#host.has("stream")) {
+      const asked = (meta.streams?.length ?? 0) + (meta.stream ? 1 : 0);
+      if (asked > 0 && this.#openStreams + asked > openStreams) {
+        return this.reject(id, new LimitError("openStreams", "Too many open streams", { method }));
+      }
     }
     const call = this.#host.open(request, this.#host.notify);
     if (request.meta?.key !== undefined && this.#isRepeated(call, request.meta.key)) return;
@@ -253,6 +274,11 @@ export class Incoming<C extends IncomingCall> {
     this.#idle?.resolve();
   }
 
+  /** Whether a call is running. */
+  get busy(): boolean {
+    return this.#running.size > 0;
+  }
+
   /**
    * Resolves when no call is running.
    *
@@ -272,6 +298,7 @@ export class Incoming<C extends IncomingCall> {
    * @param method The procedure, for the report if even that can't be sent.
    */
   reject(id: string, error: RpcError, method?: string): void {
+    if (error instanceof LimitError) this.#host.limited?.(error.limit);
     try {
       this.#reply({ type: "error", id, error: error.toWire() });
     } catch (cause) {
@@ -295,7 +322,8 @@ export class Incoming<C extends IncomingCall> {
     }
     const abort = () => this.#abandon(call, new DOMException("The server closes", "AbortError"));
     if (!safeCalls.begin(key, abort)) {
-      this.reject(id, new RpcError(ErrorCode.tooManyCalls, "Too many calls at once", { method }));
+      const full = "Too many calls at once";
+      this.reject(id, new LimitError("safeCalls", full, { method }, ErrorCode.tooManyCalls));
       return true;
     }
     this.#safe.set(id, key);
@@ -328,7 +356,11 @@ export class Incoming<C extends IncomingCall> {
     const opened = [...args];
     for (const place of places) {
       if (place < 0 || place >= opened.length) continue;
-      const reader = this.#host.streams.receive(`${id}/${place}`);
+      const reader = this.#host.streams.receive(`${id}/${place}`, (early) => {
+        this.#openStreams--;
+        if (early) this.#host.notify(StreamMethod.cancel, [`${id}/${place}`], `${id}/${place}`);
+      });
+      this.#openStreams++;
       call.uploads.push(reader);
       opened[place] = reader;
     }
@@ -378,12 +410,22 @@ export class Incoming<C extends IncomingCall> {
     const { id, method, meta } = call.request;
     const { streams } = this.#host;
     let outcome: CallOutcome = "result";
-    if (meta?.stream && this.#host.has("stream") && !call.abandoned) {
-      this.#host.send({ type: "result", id, result: null, stream: true }, id);
-      await streams.send(id, source, (error) => {
+    if (call.abandoned) await discard(source);
+    else if (meta?.stream && this.#host.has("stream")) {
+      // Several may have been asked for when there was room for one of them.
+      if (this.#openStreams >= this.#host.openStreams) {
         outcome = "error";
-        return this.#errorOf(method, error).toWire();
-      });
+        this.reject(id, new LimitError("openStreams", "Too many open streams", { method }));
+        await discard(source);
+      } else {
+        this.#openStreams++;
+        this.#host.send({ type: "result", id, result: null, stream: true }, id);
+        await streams.send(id, source, (error) => {
+          outcome = "error";
+          return this.#errorOf(method, error).toWire();
+        });
+        this.#openStreams--;
+      }
     } else {
       outcome = "error";
       const error = new RpcError(
@@ -391,7 +433,7 @@ export class Incoming<C extends IncomingCall> {
         "The result is a stream, and the caller takes none",
         method,
       );
-      if (!call.abandoned) this.reject(id, error);
+      this.reject(id, error);
       await discard(source);
     }
     this.#untrack(call);

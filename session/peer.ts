@@ -25,6 +25,7 @@ import {
   type IncomingHost,
   PROGRESS_METHOD,
 } from "./incoming.ts";
+import { LimitError, type TokenBucket } from "./limited.ts";
 import { BEGUN, type CallOptions, Outgoing } from "./outgoing.ts";
 import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts";
 
@@ -32,12 +33,22 @@ import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts"
 export interface PeerHost<C extends IncomingCall> extends
   Pick<
     IncomingHost<C>,
-    "registry" | "callsInFlight" | "exposeErrors" | "safeCalls" | "meters" | "open" | "report"
+    | "registry"
+    | "callsInFlight"
+    | "openStreams"
+    | "limited"
+    | "exposeErrors"
+    | "safeCalls"
+    | "meters"
+    | "open"
+    | "report"
   > {
   /** What this side's ids begin with. */
   readonly prefix: string;
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
   readonly callTimeout: number;
+  /** How often the other end may ask for something. */
+  readonly rate?: TokenBucket | undefined;
   /**
    * Sends a message.
    *
@@ -83,6 +94,8 @@ export class Peer<C extends IncomingCall> {
     this.#incoming = new Incoming({
       registry: host.registry,
       callsInFlight: host.callsInFlight,
+      openStreams: host.openStreams,
+      limited: (limit) => host.limited?.(limit),
       exposeErrors: host.exposeErrors,
       safeCalls: host.safeCalls,
       meters: host.meters,
@@ -192,7 +205,7 @@ export class Peer<C extends IncomingCall> {
         break;
       case "request":
         if (message.id.startsWith("system:")) this.#system(message);
-        else this.#incoming.run(message);
+        else if (!this.#isTooOften(message)) this.#incoming.run(message);
         break;
       case "invalid":
         this.reject(
@@ -228,6 +241,11 @@ export class Peer<C extends IncomingCall> {
     this.#streams.end(error);
     this.#incoming.end(new DOMException("The peer has gone", "AbortError"));
     this.#outgoing.end(close);
+  }
+
+  /** Whether a call of the other end's is running. */
+  get busy(): boolean {
+    return this.#incoming.busy;
   }
 
   /**
@@ -276,6 +294,14 @@ export class Peer<C extends IncomingCall> {
     return answer;
   }
 
+  /** Whatever is answered counts; what peers tell each other of running calls and streams doesn't. */
+  #isTooOften({ id, method }: RequestMessage): boolean {
+    const retryAfter = this.#host.rate?.take() ?? 0;
+    if (retryAfter === 0) return false;
+    this.reject(id, new LimitError("callRate", "Too many calls", { method, retryAfter }));
+    return true;
+  }
+
   #progress(id: unknown, value: unknown): void {
     if (typeof id !== "string") return;
     try {
@@ -293,6 +319,7 @@ export class Peer<C extends IncomingCall> {
       if (this.#streams.handle(method, args)) return;
       if (this.#host.notified?.(method, args)) return;
     }
+    if (this.#isTooOften(request)) return;
     this.#incoming.run(request, this.#host.system(method) ?? unknownSystemMethod);
   }
 }

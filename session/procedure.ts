@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Handler } from "../protocol/api.ts";
+import type { Handler, ProcedureRate } from "../protocol/api.ts";
 import type { RpcError } from "../protocol/errors.ts";
 import type { AnyMiddleware, Middleware, WithState } from "./middleware.ts";
 import type {
@@ -105,6 +105,14 @@ export interface ProcedureOptions<Context = never> {
    * @default {undefined}
    */
   readonly authorize?: (call: Context) => boolean | Promise<boolean>;
+  /**
+   * How often it may be called, as in `{ perSecond: 2, burst: 10 }`: a bucket for
+   * each client, or one for all with `per: "server"`. More is answered with -32007,
+   * whose data say in how many ms to try again.
+   *
+   * @default {undefined}
+   */
+  readonly rate?: ProcedureRate;
 }
 
 /** What a procedure with schemas returns: what its `result` says, at once, later, or behind a stream. */

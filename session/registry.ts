@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Handler, ProcedureLike } from "../protocol/api.ts";
+import type { Handler, ProcedureLike, ProcedureRate } from "../protocol/api.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import { checkProcedureName, type RequestMessage } from "../protocol/messages.ts";
 import type { Schema } from "../protocol/schema.ts";
 import { type AnyMiddleware, around, type Invoke, type Stateful } from "./middleware.ts";
+import { checkRate, LimitError, TokenBucket } from "./limited.ts";
 import { type Arguments, parse, parseArguments } from "./schema.ts";
 import { isStream } from "./streams.ts";
 
@@ -15,6 +16,8 @@ import { isStream } from "./streams.ts";
 export interface Bindable extends Stateful {
   /** The arguments by name that have no place of their own. */
   kwargs: Readonly<Record<string, unknown>>;
+  /** Whose calls are counted together, where a rate is one caller's. */
+  readonly caller: object | undefined;
 }
 
 /** One side's procedures. */
@@ -88,7 +91,7 @@ export class Registry<C extends Bindable> {
   }
 
   #checked(name: string, definition: ProcedureLike): Invoke<C> {
-    const { handler, params, args, kwargs, result, authorize } = definition;
+    const { handler, params, args, kwargs, result, authorize, rate } = definition;
     const run = (call: C, given: Arguments): unknown => {
       call.kwargs = given.kwargs;
       return Reflect.apply(handler, undefined, [call, ...given.args]);
@@ -106,15 +109,8 @@ export class Registry<C extends Bindable> {
     const checked = this.#checkResults && result !== undefined
       ? (request: RequestMessage, call: C) => checkResult(name, result, invoke(request, call))
       : invoke;
-    if (authorize === undefined) return checked;
-    return (request, call) => {
-      const allowed: unknown = Reflect.apply(authorize, undefined, [call]);
-      const next = (allowed: unknown) => {
-        if (allowed === true) return checked(request, call);
-        throw new RpcError(ErrorCode.forbidden, "Not allowed", name);
-      };
-      return allowed instanceof Promise ? allowed.then(next) : next(allowed);
-    };
+    const allowed = authorize === undefined ? checked : authorized(name, authorize, checked);
+    return rate === undefined ? allowed : slowed(name, rate, allowed);
   }
 
   /** What is registered, by name. */
@@ -131,6 +127,44 @@ export class Registry<C extends Bindable> {
   get(name: string): Invoke<C> | undefined {
     return this.#procedures.get(name);
   }
+}
+
+/** Asks first whether a call may go on. */
+function authorized<C>(
+  name: string,
+  authorize: (call: never) => boolean | Promise<boolean>,
+  invoke: Invoke<C>,
+): Invoke<C> {
+  return (request, call) => {
+    const allowed: unknown = Reflect.apply(authorize, undefined, [call]);
+    const next = (allowed: unknown) => {
+      if (allowed === true) return invoke(request, call);
+      throw new RpcError(ErrorCode.forbidden, "Not allowed", name);
+    };
+    return allowed instanceof Promise ? allowed.then(next) : next(allowed);
+  };
+}
+
+/** Lets through what the procedure's rate allows; asked first, since `authorize` may cost as much. */
+function slowed<C extends Bindable>(
+  name: string,
+  rate: ProcedureRate,
+  invoke: Invoke<C>,
+): Invoke<C> {
+  checkRate(`The rate of "${name}"`, rate);
+  const all = new TokenBucket(rate);
+  const each = new WeakMap<object, TokenBucket>();
+  function bucketOf(caller: object | undefined): TokenBucket {
+    if (caller === undefined || rate.per === "server") return all;
+    let bucket = each.get(caller);
+    if (bucket === undefined) each.set(caller, bucket = new TokenBucket(rate));
+    return bucket;
+  }
+  return (request, call) => {
+    const retryAfter = bucketOf(call.caller).take();
+    if (retryAfter === 0) return invoke(request, call);
+    throw new LimitError("rate", "Too many calls", { method: name, retryAfter });
+  };
 }
 
 /** Holds a result to its schema: what doesn't fit is the server's own mistake, and no caller's. */

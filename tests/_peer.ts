@@ -190,13 +190,14 @@ export class LocalPeer extends Peer {
   /**
    * @param server The server.
    * @param wire The wire that the client speaks.
+   * @param address Where it comes from, as an adapter would say.
    */
-  constructor(server: Pick<Server, "accept">, wire: Wire = "msgpack") {
+  constructor(server: Pick<Server, "accept">, wire: Wire = "msgpack", address?: string) {
     super(wire, (frame) => {
       session.receive(typeof frame === "string" ? frame : new Uint8Array(frame).buffer);
     });
     this.socket = new FakeSocket(() => this);
-    const session = server.accept(this.socket);
+    const session = server.accept(this.socket, undefined, { address });
     this.#leave = (close) => session.ended(close);
   }
 

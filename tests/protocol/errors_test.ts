@@ -23,6 +23,7 @@ Deno.test("ErrorCode has wslink's numbers and Hawser's own", () => {
     streamRefused: -32004,
     forbidden: -32005,
     declared: -32006,
+    limitReached: -32007,
     tooManyCalls: -32003,
   });
 });

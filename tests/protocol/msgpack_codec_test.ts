@@ -389,7 +389,14 @@ Deno.test("binary is a view of the frame if the message is one chunk, else of on
   assertEquals(composed.result, bytes("010203"));
 });
 
-const LIMITS = { messageSize: 1000, frameSize: 500, incompleteMessages: 3, depth: 6, values: 46 };
+const LIMITS = {
+  messageSize: 1000,
+  frameSize: 500,
+  incompleteMessages: 3,
+  depth: 6,
+  values: 46,
+  keys: 100,
+};
 
 const content = parts(frameOf("d920" + "61".repeat(32))).content;
 const total = content.length;

@@ -691,7 +691,7 @@ Deno.test("no more calls of a client run at a time than its limit, and others' d
   assertEquals(errorOf(await peer.call("wait")), {
     code: -32003,
     message: "Too many calls at once",
-    data: { method: "wait", limit: 2 },
+    data: { method: "wait", limit: "callsInFlight" },
   });
   const { peer: other } = await join(server);
   other.request("wait");

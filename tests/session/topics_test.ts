@@ -359,7 +359,7 @@ Deno.test("a client may have as many subscriptions as its limit", async () => {
     RpcError,
     "Too many subscriptions",
   );
-  assertEquals(error.code, -32003);
+  assertEquals([error.code, error.data], [-32007, { limit: "subscriptions" }]);
   await first?.unsubscribe();
   await session.subscribe("c").ready;
   await session.close();
