@@ -428,7 +428,8 @@ export class Connection {
       clientID: this.#session.id,
       // A 1.x server's answer has no maxMsgSize: attachments are one frame whatever their size.
       ...(this.wire === "msgpack" ? { maxMsgSize: limits.frameSize } : {}),
-      ...(features.size > 0
+      // Once: a client that says who it is once more keeps its ticket.
+      ...(isNew && features.size > 0
         ? { hawser: announce(features, this.#session.ticket(missing !== undefined)) }
         : {}),
     };

@@ -149,6 +149,33 @@ for (const wire of WIRES) {
   });
 }
 
+for (const wire of WIRES) {
+  Deno.test(`a session that outlives its socket is whoever said the last hello (${wire})`, async () => {
+    const { server } = makeServer(60_000);
+    const tokens = ["token of ada", "token of bob"];
+    const { session, cut } = await pair(server, {
+      wire,
+      secret: () => tokens.shift() ?? "none",
+      reconnect: { initialDelay: 1 },
+    });
+    const { clientId } = session;
+    assertEquals(await session.call("user.name"), "ada");
+    await session.authenticate("token of bob");
+    assertEquals(await session.call("user.name"), "bob");
+    await session.authenticate("token of ada");
+    cut();
+    for await (const status of session.statuses()) {
+      if (status.state === "open" && status.resumed) break;
+    }
+    assertEquals([await session.call("user.name"), session.clientId], ["bob", clientId]);
+    // What was numbered before and after the cut is in step.
+    await session.authenticate("token of ada");
+    assertEquals(await session.call("user.name"), "ada");
+    await session.close();
+    await server.close();
+  });
+}
+
 Deno.test("one hello at a time is checked on a live session, and an expired one is refused", async () => {
   const gate = defer<void>();
   let first = true;
