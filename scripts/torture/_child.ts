@@ -55,8 +55,9 @@ export class Child implements AsyncDisposable {
     for await (const part of text) {
       const lines = (rest + part).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines.filter((line) => line.startsWith("{"))) {
-        const { id, answer, error } = JSON.parse(line);
+      for (const line of lines.filter((line) => line.includes("{"))) {
+        // wslink's server says something of its own, and ends it with no line.
+        const { id, answer, error } = JSON.parse(line.slice(line.indexOf("{")));
         const asked = this.#asked.get(id);
         this.#asked.delete(id);
         if (error === undefined) asked?.resolve(answer);

@@ -16,6 +16,7 @@ import { crowd } from "./crowd.ts";
 import { soak } from "./soak.ts";
 import { fuzz } from "./fuzz.ts";
 import { model } from "./model.ts";
+import { losses } from "./losses.ts";
 import { kills } from "./kills.ts";
 import { viewers } from "./viewers.ts";
 import { type Figure, table, type Try } from "./_figures.ts";
@@ -28,6 +29,7 @@ const BESIDE: ReadonlyMap<string, Try> = new Map<string, Try>([
   ["kills", kills],
   ["fuzz", fuzz],
   ["model", model],
+  ["losses", losses],
 ]);
 
 const TRIALS: ReadonlyMap<string, Try> = new Map<string, Try>([
@@ -43,7 +45,9 @@ function option(name: string): string | undefined {
 }
 
 const quick = Deno.args.includes("--quick");
-const only = option("--only")?.split(",") ?? [...TRIALS.keys()];
+/** What others lose, and installing them, is no matter of every change's. */
+const usual = [...TRIALS.keys()].filter((name) => !quick || name !== "losses");
+const only = option("--only")?.split(",") ?? usual;
 const seed = Number(option("--seed") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 const given = option("--minutes");
 const minutes = given === undefined ? undefined : Number(given);

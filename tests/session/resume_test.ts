@@ -251,6 +251,23 @@ for (const wire of WIRES) {
     owner.leave({ code: 1000, reason: "" });
   });
 
+  Deno.test(`a message that comes twice is taken once, also one that overtook another (${wire})`, async () => {
+    const ran: number[] = [];
+    await using server = createServer({
+      procedures: { "test.run": (number: number) => ran.push(number) },
+    });
+    const peer = new LocalPeer(server, wire);
+    await peer.hello(undefined, { version: 1, features: ["call", "resume"] });
+    const kwargs = {};
+    for (const seq of [1, 1, 3, 3, 2, 3, 1, 2, 4]) {
+      const id = `rpc:c0:${seq}`;
+      peer.send({ type: "request", id, method: "test.run", args: [seq], kwargs, seq });
+    }
+    for (let i = 0; i < 4; i++) await peer.next();
+    assertEquals(ran, [1, 3, 2, 4]);
+    peer.leave({ code: 1000, reason: "" });
+  });
+
   Deno.test(`a ticket without the secret is worth nothing (${wire})`, async () => {
     await using server = createServer({ secret: "open sesame" });
     const hello = { version: 1, features: ["call", "resume"] } as const;

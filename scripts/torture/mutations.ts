@@ -1,0 +1,273 @@
+/**
+ * Takes one mechanism after the other out of a copy of the tree and runs the tests that are there
+ * for it: one that still pass prove nothing. Prints a table of what caught what, and ends with 1 if
+ * a mutation is survived.
+ *
+ *     deno run -A scripts/torture/mutations.ts [--only WORDS]
+ *
+ * @module
+ */
+import { chooseRegistry, chosenRegistry, npmImportMap, pathOf } from "../_deno.ts";
+
+interface Mutation {
+  /** The mechanism that is taken out. */
+  readonly name: string;
+  readonly file: string;
+  /** What is there, exactly once, and what comes in its place. */
+  readonly find: string;
+  readonly replace: string;
+  readonly tests: readonly string[];
+}
+
+const resume = "tests/session/resume_test.ts";
+const retry = "tests/session/retry_test.ts";
+const model = "tests/session/model_test.ts";
+const queue = "tests/protocol/send_queue_test.ts";
+const streams = "tests/session/streams_test.ts";
+const sessions = "tests/server/session_test.ts";
+const msgpack = "tests/protocol/msgpack_codec_test.ts";
+const json = "tests/protocol/json_codec_test.ts";
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "recovery: the client sends nothing again",
+    file: "client/extended.ts",
+    find: "for (const { frames, order } of missing) link.transmit(frames, order);",
+    replace: "",
+    tests: [resume, model],
+  },
+  {
+    name: "recovery: the server sends nothing again",
+    file: "server/session.ts",
+    find: "for (const { frames, order } of missing) this.#connection.transmit(frames, order);",
+    replace: "",
+    tests: [resume, model],
+  },
+  {
+    name: "recovery: what was let go of counts as held",
+    file: "session/reliable.ts",
+    find: "      this.#lost = oldest.seq;\n",
+    replace: "",
+    tests: [resume],
+  },
+  {
+    name: "dedupe: what comes twice is taken twice",
+    file: "session/reliable.ts",
+    find: "if (seq <= this.#received || this.#ahead.has(seq)) return false;",
+    replace: "",
+    tests: [resume, model],
+  },
+  {
+    name: "acknowledgements: nothing is ever let go of",
+    file: "session/reliable.ts",
+    find: "if (++this.#unacknowledged >= ACK_MESSAGES || this.#unacknowledgedBytes >= ACK_BYTES) {",
+    replace: "if (++this.#unacknowledged < 0) {",
+    tests: [resume],
+  },
+  {
+    name: "tickets: any text takes a session",
+    file: "server/session.ts",
+    find: "return this.#tickets.map((own) => equalSecrets(ticket, own)).includes(true);",
+    replace: "return ticket.length > 0;",
+    tests: [resume],
+  },
+  {
+    name: "tickets: an old one stays good",
+    file: "server/session.ts",
+    find: "if (this.#tickets.length > 1) this.#tickets.shift();",
+    replace: "",
+    tests: [resume],
+  },
+  {
+    name: "window: a session without a connection is kept for ever",
+    file: "server/session.ts",
+    find: "this.#windowTimer = setTimeout(() => this.#end(close), resumeWindow);",
+    replace: "",
+    tests: [resume],
+  },
+  {
+    name: "limit: suspended sessions",
+    file: "server/server.ts",
+    find: "if (this.#suspended.size > limits.suspendedSessions) oldest?.close(1006);",
+    replace: "",
+    tests: [resume],
+  },
+  {
+    name: "limit: bytes held for a session",
+    file: "session/reliable.ts",
+    find: "while (this.#heldBytes > this.#host.bound && this.#held.length > 1) {",
+    replace: "while (this.#heldBytes < 0) {",
+    tests: [resume],
+  },
+  {
+    name: "safe calls: the record is never read",
+    file: "session/safe_calls.ts",
+    find: "return this.#calls.get(key)?.outcome.promise;",
+    replace: "return undefined;",
+    tests: [retry, model],
+  },
+  {
+    name: "safe calls: made again with a server that was restarted",
+    file: "client/session.ts",
+    find: "if (epoch !== undefined && caller.epoch !== epoch) {",
+    replace: "if (false) {",
+    tests: [retry],
+  },
+  {
+    name: "safe calls: never made again",
+    file: "client/session.ts",
+    find: 'if (retry === "safe") return this.#callSafely(method, args, options);',
+    replace: "",
+    tests: [retry, model],
+  },
+  {
+    name: "limit: safe calls remembered",
+    file: "session/safe_calls.ts",
+    find: "if (this.#calls.size >= this.#count && !this.#forget()) return false;",
+    replace: "",
+    tests: [retry],
+  },
+  {
+    name: "heartbeat: a dead server is never given up",
+    file: "client/extended.ts",
+    find: 'else if (this.#asked) return this.#link.lose("No sign of life");',
+    replace: "else if (this.#asked) return;",
+    tests: [retry],
+  },
+  {
+    name: "queue: no bound",
+    file: "protocol/send_queue.ts",
+    find: "if (this.#held > this.#bytes || this.#counted > this.#messages) {",
+    replace: "if (this.#held < 0) {",
+    tests: [queue],
+  },
+  {
+    name: "queue: a full one closes nobody",
+    file: "protocol/send_queue.ts",
+    find: "if (this.#held - size > this.#bytes || this.#counted - 1 > this.#messages) {",
+    replace: "if (this.#held < 0) {",
+    tests: [queue],
+  },
+  {
+    name: "queue: the bound of all together",
+    file: "protocol/send_queue.ts",
+    find: "this.#budget?.enforce(newest.counted ? newest.cost : 0);",
+    replace: "",
+    tests: [queue],
+  },
+  {
+    name: "streams: the producer doesn't wait for its reader",
+    file: "session/streams.ts",
+    find: "if (!producer.hasCredit) await producer.moreCredit();",
+    replace: "await Promise.resolve();",
+    tests: [streams],
+  },
+  {
+    name: "streams: what comes without credit is taken",
+    file: "session/streams.ts",
+    find: "this.#items >= WINDOW_ITEMS || this.#bytes >= WINDOW_BYTES ||",
+    replace: "this.#items < 0 ||",
+    tests: [streams],
+  },
+  {
+    name: "limit: calls in flight",
+    file: "session/incoming.ts",
+    find: "if (this.#running.size >= callsInFlight) {",
+    replace: "if (this.#running.size < 0) {",
+    tests: [sessions],
+  },
+  {
+    name: "limit: hellos with a wrong secret",
+    file: "server/connection.ts",
+    find: "if (tries >= this.#host.limits.helloAttempts) {",
+    replace: "if (tries < 0) {",
+    tests: [sessions],
+  },
+  {
+    name: "limit: a message's size (2.x)",
+    file: "protocol/_chunks.ts",
+    find: "if (total > limits.messageSize) {",
+    replace: "if (total < 0) {",
+    tests: [msgpack],
+  },
+  {
+    name: "limit: what incomplete messages hold (2.x)",
+    file: "protocol/_chunks.ts",
+    find: "if (this.#held > messageSize) {",
+    replace: "if (this.#held < 0) {",
+    tests: [msgpack],
+  },
+  {
+    name: "limit: depth (1.x)",
+    file: "protocol/json_codec.ts",
+    find: "checkDepth(value, this.limits.depth);",
+    replace: "",
+    tests: [json],
+  },
+];
+
+/** A test that a mutation makes hang has caught it, too. */
+const PATIENCE = 90_000;
+
+/** What the tests need of the tree. */
+const PARTS =
+  /^(?:[\w]+\.ts|deno\.json|(?:protocol|session|client|server|adapters|compat|tests|scripts)\/.*)$/;
+
+async function copyTree(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "hawser-mutations-" });
+  const { stdout } = await new Deno.Command("git", { args: ["ls-files"], cwd: pathOf("") })
+    .output();
+  for (const path of new TextDecoder().decode(stdout).split("\n")) {
+    if (!PARTS.test(path)) continue;
+    await Deno.mkdir(`${folder}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(pathOf(path), `${folder}/${path}`);
+  }
+  return folder;
+}
+
+/** The names of the tests that failed; `undefined` if all passed. */
+async function run(folder: string, tests: readonly string[]): Promise<string[] | undefined> {
+  const map = chosenRegistry() === "npm" ? [`--import-map=${npmImportMap}`] : [];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", ...map, ...tests],
+    cwd: folder,
+    env: { NO_COLOR: "1", HAWSER_MODEL_RUNS: "100" },
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+  const { success, stdout } = await child.output();
+  clearTimeout(timer);
+  if (success) return undefined;
+  const lines = new TextDecoder().decode(stdout).split("\n");
+  const failed = lines.flatMap((line) => /^(.*) \.\.\. FAILED/.exec(line)?.[1] ?? []);
+  // A test that never ends is the last one that began.
+  const last = lines.findLast((line) => line.includes(" ..."))?.replace(/ \.\.\..*/, "");
+  return failed.length > 0 ? failed : [`${last}, which never ends`];
+}
+
+await chooseRegistry();
+const only = Deno.args[0] === "--only" ? Deno.args[1] ?? "" : "";
+const chosen = MUTATIONS.filter(({ name }) => name.includes(only));
+const folder = await copyTree();
+let survived = 0;
+try {
+  const all = [...new Set(chosen.flatMap(({ tests }) => tests))];
+  const before = await run(folder, all);
+  if (before) throw new Error(`Without a mutation fail already: ${before.join("; ")}`);
+  console.log("| taken out | caught by | and as many more |\n| - | - | - |");
+  for (const { name, file, find, replace, tests } of chosen) {
+    const source = await Deno.readTextFile(`${folder}/${file}`);
+    if (source.split(find).length !== 2) throw new Error(`${file} doesn't have once: ${find}`);
+    await Deno.writeTextFile(`${folder}/${file}`, source.replace(find, () => replace));
+    const failed = await run(folder, tests);
+    await Deno.writeTextFile(`${folder}/${file}`, source);
+    if (failed === undefined) survived++;
+    const [first, ...rest] = failed ?? ["NOTHING"];
+    console.log(`| ${name} | ${first} | ${rest.length} |`);
+  }
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+console.log(`\n${chosen.length - survived} of ${chosen.length} mutations caught`);
+Deno.exit(survived > 0 ? 1 : 0);
