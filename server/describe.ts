@@ -21,7 +21,7 @@ export interface DescribedTopic {
   /** What it is about. */
   readonly description?: string;
   /** What is published. */
-  readonly payload?: Schema;
+  readonly payload?: Schema | undefined;
   /** What a filter is. */
   readonly filter?: Schema | undefined;
 }

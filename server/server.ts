@@ -527,9 +527,11 @@ export class Server<
    * @throws {TypeError} If the topic is no such name.
    * @throws {SerializeError} If the value can't be sent.
    */
-  publish<N extends string>(
-    topic: N | keyof T & string,
-    value: TopicPayload<T, N>,
+  publish<Self extends { readonly topics: TopicDefinitions }, N extends string>(
+    // Types by `this`, so that a server of known topics is a `Server` too.
+    this: Self,
+    topic: N | keyof Self["topics"] & string,
+    value: TopicPayload<Self["topics"], N>,
     options?: PublishOptions,
   ): number;
   /**
@@ -554,9 +556,11 @@ export class Server<
    * }
    * ```
    */
-  publish<N extends string>(
-    topic: N | keyof T & string,
-    value: TopicPayload<T, N>,
+  publish<Self extends { readonly topics: TopicDefinitions }, N extends string>(
+    // Types by `this`, so that a server of known topics is a `Server` too.
+    this: Self,
+    topic: N | keyof Self["topics"] & string,
+    value: TopicPayload<Self["topics"], N>,
     options: WaitingPublishOptions,
   ): Promise<number>;
   publish(
@@ -848,7 +852,7 @@ export class Server<
     return this.#description ??= describe({
       features,
       procedures: this.#registry.definitions,
-      topics: new Map(),
+      topics: new Map(Object.entries(this.topics)),
       limits: this.limits,
     });
   }

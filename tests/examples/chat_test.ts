@@ -9,8 +9,10 @@ function create() {
 }
 
 /** Reads the channel, sentence by sentence. */
-function listen(session: Session): () => Promise<unknown> {
-  const sentences = session.subscribe(CHANNEL)[Symbol.asyncIterator]();
+async function listen(session: Session): Promise<() => Promise<unknown>> {
+  const subscription = session.subscribe(CHANNEL);
+  await subscription.ready;
+  const sentences = subscription[Symbol.asyncIterator]();
   return async () => (await sentences.next()).value;
 }
 
@@ -19,7 +21,7 @@ testOnBothWires(
   create,
   async (session, url) => {
     await using other = await connect(url, { wire: "json" });
-    const heard = [listen(session), listen(other)];
+    const heard = [await listen(session), await listen(other)];
     const answer = "py server: Ahoy, 世界";
     assertEquals(await session.call("wslink.say.hello", ["Ahoy, 世界"]), answer);
     for (const next of heard) assertEquals(await next(), answer);
@@ -40,7 +42,7 @@ for (const wire of ["msgpack", "json"] as const) {
     using timers = new DrivenTimers(5_000);
     await using listening = await serve(create(), { port: 0 });
     await using session = await connect(listening.webSocketUrl, { wire });
-    const heard = listen(session);
+    const heard = await listen(session);
 
     // Its first sentence was said to nobody.
     for (const sentence of ["Mine is wslink.py", "Nice to meet you", "What's your name?"]) {

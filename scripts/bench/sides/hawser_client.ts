@@ -6,6 +6,6 @@ const [port] = Deno.args;
 
 await obey(libraryLoad(async (arrived) => {
   const session = await connect(`ws://127.0.0.1:${port}/ws`);
-  session.subscribe(TOPIC, arrived);
+  await session.subscribe(TOPIC, arrived).ready;
   return { call: (method, args) => session.call(method, args), close: () => session.close() };
 }));
