@@ -400,7 +400,10 @@ class Connection {
       if (signal.aborted) return;
       session.setStatus({ state: "connecting", attempt });
       try {
-        return session.attach(await this.#open(session));
+        if (session.attach(await this.#open(session))) return;
+        // It ends on the server's side too, and the next hello begins another.
+        this.#socket?.close(1000, "");
+        this.#socket = undefined;
       } catch (failure) {
         error = toError(failure);
         if (signal.aborted) return;

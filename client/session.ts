@@ -634,9 +634,15 @@ export class ClientSession<S = unknown> implements Session<S> {
    * Uses a connection that said a good hello.
    *
    * @param link The connection.
+   * @returns Whether it can: the server may take up a session that this side can't
+   * go on with any more, and each would wait for what the other doesn't have.
    */
-  attach(link: Link): void {
+  attach(link: Link): boolean {
     const resumed = this.#suspended?.resume(link) ?? false;
+    if (!resumed && link.agreement?.received !== undefined && link.clientId === this.#clientId) {
+      this.#abandon();
+      return false;
+    }
     if (resumed) {
       clearTimeout(this.#window);
       this.#caller = this.#suspended;
@@ -669,6 +675,7 @@ export class ClientSession<S = unknown> implements Session<S> {
       const caller = this.#caller;
       attached((method, args) => caller.request(method, args)).catch(onError);
     }
+    return true;
   }
 
   /** What the next hello shows, so that the server takes this session up again. */

@@ -52,6 +52,8 @@ export class Reliable {
   #last = 0;
   /** Messages up to this number were let go of without a word from the other side. */
   #lost = 0;
+  /** Messages up to this number were sent more than once, and may be waiting to be still. */
+  #resent = 0;
   #received = 0;
   readonly #ahead = new Set<number>();
   #unacknowledged = 0;
@@ -131,7 +133,8 @@ export class Reliable {
       if (seq > received) break;
       count++;
       this.#heldBytes -= costOf(frames);
-      this.#host.release(frames);
+      // What is acknowledged may have come over the last socket, and wait for this one.
+      if (seq > this.#resent) this.#host.release(frames);
     }
     if (count > 0) this.#held = this.#held.slice(count);
   }
@@ -147,6 +150,7 @@ export class Reliable {
       return undefined;
     }
     this.acknowledged(received);
+    this.#resent = this.#last;
     // The numbers of what had overtaken are told by nobody; it comes twice, and is taken once.
     return this.#held;
   }

@@ -303,6 +303,29 @@ Deno.test("a session from which too much got lost isn't taken up again", async (
   late.leave({ code: 1000, reason: "" });
 });
 
+Deno.test("a client that lost too much of what it sent begins a session anew", async () => {
+  await using server = createServer({
+    procedures: { "test.size": (value: Uint8Array) => value.length },
+  });
+  const { session, cut } = await pair(server, { reconnect, limits: { resumeBytes: 10_000 } });
+  const size = (bytes: number) => session.call("test.size", [new Uint8Array(bytes)]);
+  for (let i = 1; i <= 5; i++) assertEquals(await size(i), i);
+  const before = session.clientId;
+  // What is sent now arrives nowhere, and only the last of it is held.
+  cut();
+  const lost = [9000, 9000, 9000].map(size);
+  const again = openAgain(session);
+  for (const call of lost) {
+    const error = await assertRejects(() => call, ConnectionClosedError);
+    assertEquals(error.sent, true);
+  }
+  assertEquals(await again, false);
+  assert(session.clientId !== before, "it isn't the session that the server has kept");
+  for (let i = 1; i <= 5; i++) assertEquals(await size(i), i);
+  assertEquals([...server.clients.keys()], [session.clientId]);
+  await session.close();
+});
+
 Deno.test("no more sessions are kept without a connection than the limit allows", async () => {
   await using server = createServer({ limits: { suspendedSessions: 2 } });
   const ids: string[] = [];
