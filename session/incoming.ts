@@ -214,7 +214,8 @@ export class Incoming<C extends IncomingCall> {
     }
     let result: unknown;
     try {
-      const bound = request.meta?.streams && this.#host.has("stream")
+      // The protocol's own requests take no streams.
+      const bound = request.meta?.streams && own === undefined && this.#host.has("stream")
         ? { ...request, args: this.#openUploads(call, request.meta.streams) }
         : request;
       result = invoke(bound, call);

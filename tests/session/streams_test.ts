@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConnectionClosedError, RpcError } from "@hawser/hawser/client";
 import { createServer, procedure } from "@hawser/hawser/server";
 import { defer } from "../../protocol/deferred.ts";
-import { join, WIRES } from "../_peer.ts";
+import { join, LocalPeer, WIRES } from "../_peer.ts";
 import { pair } from "./_pair.ts";
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -358,4 +358,17 @@ Deno.test("a producer that understates an item's size is closed", async () => {
   });
   peer.request("wslink.stream.item", ["rpc:c1:0/0", new Uint8Array(5000), 16], {}, "system:c1:0");
   assertEquals((await peer.closed).code, 1008);
+});
+
+Deno.test("the protocol's own requests take no streams", async () => {
+  const errors: unknown[] = [];
+  await using server = createServer({ onError: (error) => errors.push(error) });
+  const peer = new LocalPeer(server);
+  await peer.hello(undefined, { version: 1, features: ["call", "stream", "subscribe"] });
+  const [id, method] = ["system:c0:1", "wslink.subscribe"];
+  peer.send({ type: "request", id, method, args: [null], kwargs: {}, meta: { streams: [0] } });
+  const answer = await peer.next();
+  assertEquals(answer.type === "error" && [answer.id, answer.error.code], [id, -32602]);
+  assertEquals(errors, []);
+  peer.leave({ code: 1000, reason: "" });
 });
