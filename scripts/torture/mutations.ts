@@ -58,6 +58,14 @@ const MUTATIONS: readonly Mutation[] = [
     tests: [resume, model],
   },
   {
+    name: "recovery: a session is taken up that only the server has",
+    file: "client/session.ts",
+    find:
+      "if (!resumed && link.agreement?.received !== undefined && link.clientId === this.#clientId) {",
+    replace: "if (this.#clientId === undefined) {",
+    tests: [resume],
+  },
+  {
     name: "acknowledgements: nothing is ever let go of",
     file: "session/reliable.ts",
     find: "if (++this.#unacknowledged >= ACK_MESSAGES || this.#unacknowledgedBytes >= ACK_BYTES) {",

@@ -81,7 +81,11 @@ const server = createServer({
   procedures,
   heartbeat: 0,
   limits: { suspendedSessions: 50, messageSize: 1_000_000, frameSize: 1_000_000 },
-  onError: (error) => complain("internal", error),
+  onError: (error, { method }) => {
+    // A procedure that was reading a stream when its client's session ended.
+    if (method === "fuzz.sum" && error instanceof ConnectionClosedError) return;
+    complain("internal", error);
+  },
 });
 const listening = await serve(server, { port: 0, hostname: "127.0.0.1" });
 /** Somebody else, whom all this is none of. */
