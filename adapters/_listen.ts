@@ -30,6 +30,12 @@ export interface ServeOptions {
   readonly path?: string;
   /** A directory whose files are served beside it, as a path or a `file:` URL. */
   readonly content?: string | URL;
+  /**
+   * What else is answered, by path, as in `{ "/healthz": () => new Response("ok") }`.
+   *
+   * @default {{}}
+   */
+  readonly routes?: Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
   /** The TLS certificate chain in PEM; needs `key`. */
   readonly cert?: string;
   /** The TLS private key in PEM; needs `cert`. */
@@ -64,6 +70,7 @@ export interface Place {
   readonly pathname: string;
   /** The directory of the content. */
   readonly root: string | undefined;
+  readonly routes: ReadonlyMap<string, (request: Request) => Response | Promise<Response>>;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -104,6 +111,7 @@ export function toPathname(path: string): string {
 
 function toPlace(options: ServeOptions): Place {
   const { port = 8080, hostname = "127.0.0.1", path = "/ws", content, cert, key, signal } = options;
+  const routes = new Map(Object.entries(options.routes ?? {}));
   const pathname = toPathname(path);
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError("cert and key must be given together");
@@ -111,7 +119,7 @@ function toPlace(options: ServeOptions): Place {
   signal?.throwIfAborted();
   const root = content instanceof URL ? fileURLToPath(content) : content;
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined;
-  return { port, hostname, pathname, root, tls, signal };
+  return { port, hostname, pathname, root, routes, tls, signal };
 }
 
 /**
@@ -131,10 +139,12 @@ export async function listen(
   start: (place: Place, answer: Answer) => HttpListener | Promise<HttpListener>,
 ): Promise<Listening> {
   const place = toPlace(options);
-  const { pathname, root, tls, signal } = place;
+  const { pathname, root, routes, tls, signal } = place;
   const { hostname, port, finished, stop } = await start(place, (request, origin) => {
     const asked = new URL(request.url).pathname;
     if (asked === pathname) return server.upgrade(request, origin);
+    const route = routes.get(asked);
+    if (route) return route(request);
     if (root === undefined) return new Response("Not found", { status: 404 });
     // std's serveDir() would say 500, as if the server had failed.
     if (decodePath(asked) === undefined) return new Response("Bad Request", { status: 400 });

@@ -168,6 +168,8 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
     perMessageDeflate: false,
     // On the 1.x wire an attachment is one frame, whatever its size.
     maxPayload: limits.messageSize + 12,
+    // `ws` would write a pong for each ping into a buffer without bound.
+    autoPong: false,
   });
   const ends = new WeakMap<WebSocket, (close: CloseInfo) => void>();
   const { heard, stop } = startHeartbeat(heartbeat, sockets.clients, (socket) => {
@@ -193,6 +195,11 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
       session.receive(isBinary && data instanceof ArrayBuffer ? data : data.toString());
     });
     socket.on("pong", () => heard(socket));
+    socket.on("ping", (data) => {
+      heard(socket);
+      // RFC 6455 section 5.5.3: the newest of several pings is enough.
+      if (socket.bufferedAmount < MAX_UNREAD_PONGS) socket.pong(data);
+    });
     socket.on("close", (code, reason) => session.ended({ code, reason: reason.toString() }));
     // A failing socket closes as well: what there is to know comes with close.
     socket.on("error", () => {});
@@ -231,6 +238,9 @@ export function attach(server: Server, httpServer: HttpServer, options: AttachOp
     for (const socket of sockets.clients) socket.terminate();
   });
 }
+
+/** What may wait for a client that doesn't read, in bytes, before its pings go unanswered. */
+const MAX_UNREAD_PONGS = 65_536;
 
 /** What a client may send before its good hello: all its hellos, and what one read may bring besides. */
 function strangersBytes({ helloSize, helloAttempts }: Server["limits"]): number {

@@ -11,12 +11,16 @@ export class Counting {
   resumed = 0;
   failedHellos = 0;
   errors = 0;
+  /** Told of each limit that is reached, and how often it has been. */
+  onLimit: ((name: LimitName, count: number) => void) | undefined;
   readonly #limits = new Map<LimitName, number>();
   readonly #closed = new Map<number, number>();
 
   /** A limit was reached. */
   limit(name: LimitName): void {
-    this.#limits.set(name, (this.#limits.get(name) ?? 0) + 1);
+    const count = (this.#limits.get(name) ?? 0) + 1;
+    this.#limits.set(name, count);
+    this.onLimit?.(name, count);
   }
 
   /** The server closes a connection. */

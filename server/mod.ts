@@ -114,4 +114,5 @@ export {
   type TopicOptions,
   type TopicSettings,
 } from "./topic.ts";
+export type { Logger } from "./log.ts";
 export type { LimitName } from "../session/limited.ts";

@@ -61,8 +61,9 @@ import type {
 import { addressIn, placeOf, Places } from "./_addresses.ts";
 import { Counting } from "./_counters.ts";
 import { describe } from "./describe.ts";
+import { errorLogger, eventLogger, limitLogger, type Logger } from "./log.ts";
 import { Connection, PING_METHOD } from "./connection.ts";
-import { type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
+import { type Happened, type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
 import { equalSecrets } from "./_secrets.ts";
 import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
 import type { Call } from "./procedure.ts";
@@ -192,8 +193,17 @@ export interface ServerOptions<
   /** Called when a client that had said a good hello has gone. */
   readonly onDisconnect?: (client: Client, close: CloseInfo) => void;
   /**
+   * Where the server writes its log: who comes and goes, and limits that are
+   * reached, the first time, the second, the fourth and so on, so that a flood
+   * isn't one of the log as well. Nothing of what clients send is in it.
+   *
+   * @default {undefined}
+   */
+  readonly logger?: Logger;
+  /**
    * Called with what no caller gets to see: exceptions in procedures, results
-   * that can't be sent.
+   * that can't be sent. Without it they go to `logger`, and where there is none
+   * to the console.
    *
    * @default {console.error}
    */
@@ -288,6 +298,7 @@ export class Server<
   readonly #addressHeader: string | undefined;
   readonly #places = new Places();
   readonly #counting = new Counting();
+  #log: ((event: Happened<ServerEvent>) => void) | undefined;
   readonly #upgrade: Upgrade;
   readonly #safeCalls: SafeCalls;
   readonly #allows: (request: Request) => boolean;
@@ -330,7 +341,8 @@ export class Server<
       addressHeader,
       onConnect,
       onDisconnect,
-      onError = logError,
+      logger,
+      onError = logger ? errorLogger(logger) : logError,
     } = options;
     if (authenticate !== undefined && options.secret !== undefined) {
       throw new TypeError("secret and authenticate exclude each other");
@@ -345,6 +357,10 @@ export class Server<
       throw new TypeError(`addressHeader must be a header's name: received "${addressHeader}"`);
     }
     this.#addressHeader = addressHeader;
+    if (logger) {
+      this.#log = eventLogger(logger);
+      this.#counting.onLimit = limitLogger(logger);
+    }
     const limits = resolveLimits({ helloSize: helloSizeFor(options), ...options.limits });
     const helloLimits = {
       ...limits,
@@ -659,6 +675,7 @@ export class Server<
   }
 
   #emit(event: Happened<ServerEvent>): void {
+    this.#log?.(event);
     if (this.#watchers.wants(event.type)) this.#watchers.emit({ ...event, at: Date.now() });
   }
 
@@ -857,6 +874,11 @@ export class Server<
     });
   }
 
+  /** Whether it takes another connection: neither closing nor full. */
+  get ready(): boolean {
+    return this.#state === "open" && this.#places.all < this.limits.connections;
+  }
+
   #addressOf(request: Request | undefined, { address }: ConnectionOrigin): string | undefined {
     if (this.#addressHeader === undefined || request === undefined) return address;
     return addressIn(request.headers.get(this.#addressHeader)) ?? address;
@@ -894,9 +916,6 @@ export class Server<
     });
   }
 }
-
-/** An event whose time is not known yet. */
-type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
 
 /** What clients ask about topics and each other. */
 function topicMethods(

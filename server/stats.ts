@@ -142,6 +142,9 @@ export type ServerEvent =
     }
   );
 
+/** An event whose time is not known yet. */
+export type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
+
 /**
  * Adds up what waits in queues.
  *

@@ -3,6 +3,9 @@
  * every limit, every worked example down to its bytes.
  */
 import { assert, assertEquals } from "@std/assert";
+import prometheus from "prom-client";
+import { metrics } from "@hawser/hawser/metrics";
+import { createServer } from "@hawser/hawser/server";
 import * as protocol from "../../protocol/mod.ts";
 import {
   DEFAULT_LIMITS,
@@ -23,7 +26,8 @@ import { bytes, feed, recorded } from "../protocol/_support.ts";
 const DOCS = new URL("../../docs/", import.meta.url);
 const PROTOCOL = Deno.readTextFileSync(new URL("protocol.md", DOCS));
 const ERRORS = Deno.readTextFileSync(new URL("errors.md", DOCS));
-const MIGRATING = Deno.readTextFileSync(new URL("migrating.md", DOCS));
+const LIMITS = Deno.readTextFileSync(new URL("limits.md", DOCS));
+const OPERATIONS = Deno.readTextFileSync(new URL("operations.md", DOCS));
 const WSLINK = ["wslink-js-1.12.4", "wslink-py-1.12.4", "wslink-js-2.5.0", "wslink-py-2.5.7"];
 
 /** The rows of all tables under a heading, deeper headings included, as cells without backquotes. */
@@ -166,6 +170,25 @@ Deno.test("docs/protocol.md has every limit with its default, and no other", () 
   assertEquals(Object.fromEntries(documented), { ...DEFAULT_LIMITS });
 });
 
+Deno.test("docs/limits.md has every limit with its default, and no other", () => {
+  const documented = rows(LIMITS, "What a server does at each", /^[a-z][a-zA-Z]+$/)
+    .map(([name = "", number = ""]) => [name, Number(number.replaceAll(",", ""))]);
+  assertEquals(Object.fromEntries(documented), { ...DEFAULT_LIMITS });
+});
+
+Deno.test("docs/operations.md names every metric, and no other", async () => {
+  const server = createServer();
+  const answer = metrics(server, prometheus);
+  const text = await (await answer(new Request("http://localhost/metrics"))).text();
+  await server.close();
+  const known = Array.from(text.matchAll(/^# TYPE (\S+)/gm), ([, name = ""]) => name);
+  const documented = rows(OPERATIONS, "Metrics", /^hawser_/).flatMap(([names = ""]) => {
+    const [first = "", ...rest] = names.split(", ");
+    return [first, ...rest.map((name) => name.replace(/^_/, "hawser_publications_"))];
+  });
+  assertEquals(documented.sort(), known.sort());
+});
+
 Deno.test("docs/errors.md has every error code with its name, and no other", () => {
   const documented = rows(ERRORS, "Error codes", /^-?\d+$/)
     .filter(([, name = ""]) => /^[a-zA-Z]+$/.test(name))
@@ -226,11 +249,16 @@ Deno.test("docs/errors.md describes every error class that is exported", () => {
 
 Deno.test("every link within the documents leads somewhere", () => {
   for (
-    const [name, page] of [["protocol.md", PROTOCOL], ["errors.md", ERRORS], [
+    const name of [
+      "protocol.md",
+      "errors.md",
       "migrating.md",
-      MIGRATING,
-    ]] as const
+      "limits.md",
+      "operations.md",
+      "security.md",
+    ]
   ) {
+    const page = Deno.readTextFileSync(new URL(name, DOCS));
     for (const [, target = ""] of page.matchAll(/\]\(((?!https:)[^)]+)\)/g)) {
       const [path = "", anchor] = target.split("#");
       const url = new URL(path === "" ? name : path, DOCS);
