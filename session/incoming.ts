@@ -210,7 +210,7 @@ export class Incoming<C extends IncomingCall> {
     if (meters && own === undefined) {
       call.meter = meters.of(method);
       call.meter.running++;
-      call.since = performance.now();
+      call.since = meters.begin();
     }
     let result: unknown;
     try {
@@ -221,12 +221,12 @@ export class Incoming<C extends IncomingCall> {
       result = invoke(bound, call);
     } catch (error) {
       call.settled();
-      this.#measure(call, "error");
+      this.#measure(call, "error", true);
       return this.#fail(id, method, error);
     }
     if (typeof result !== "object" || result === null) {
       call.settled();
-      this.#measure(call, "result");
+      this.#measure(call, "result", true);
       return this.#answer(id, method, result);
     }
     // A stream of another session's can be awaited too, but is to be handed on.
@@ -236,18 +236,19 @@ export class Incoming<C extends IncomingCall> {
     } else if (isPromiseLike(result)) this.#await(call, result);
     else {
       call.settled();
-      this.#measure(call, "result");
+      this.#measure(call, "result", true);
       this.#answer(id, method, result);
     }
   }
 
-  #measure(call: IncomingCall, outcome: CallOutcome): void {
+  #measure(call: IncomingCall, outcome: CallOutcome, reading = false): void {
     const { meter } = call;
-    if (meter === undefined) return;
-    const time = performance.now() - call.since;
+    const { meters } = this.#host;
+    if (meter === undefined || meters === undefined) return;
+    const time = meters.timeSince(call.since, reading);
     const ended = call.abandoned ? "abandoned" : outcome;
     meter.end(time, ended);
-    this.#host.meters?.onEnd?.(call, time, ended);
+    meters.onEnd?.(call, time, ended);
   }
 
   /**
