@@ -85,6 +85,10 @@ export type {
   Returns,
 } from "./session/procedure.ts";
 export type { Subscription } from "./client/subscriptions.ts";
+export type { EventsOptions, EventStream } from "./session/events.ts";
+export type { CallOutcome, CallStats } from "./session/meters.ts";
+export type { QueueStats } from "./protocol/send_queue.ts";
+export type { SessionEvent, SessionStats, SubscriptionStats } from "./client/stats.ts";
 export type { CallOptions } from "./session/outgoing.ts";
 export type {
   CallName,

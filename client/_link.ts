@@ -5,7 +5,9 @@ import type { CloseInfo, RpcError } from "../protocol/errors.ts";
 import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { RemoteStream } from "../protocol/api.ts";
+import type { EventsOptions, EventStream } from "../session/events.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 import type { Around } from "./middleware.ts";
 import type { Interest, RemoteSubscriptions } from "./subscriptions.ts";
 
@@ -29,6 +31,8 @@ export interface Link {
   encode(message: OutgoingMessage): Frame[];
   /** Sends a message that is encoded. */
   transmit(frames: readonly Frame[], order?: string): void;
+  /** What has come, and what waits to go. */
+  traffic(): Pick<CallerStats, "queue" | "receivedBytes">;
   /** The server says when and where to come back once it has closed. */
   hint(hint: unknown): void;
   /** Gives a socket up that shows no sign of life: as if it had broken. */
@@ -74,6 +78,16 @@ export interface ClientSessionOptions {
 
 /** What a session needs to call, and to hear of answers. */
 export interface Caller {
+  /** Asks for a sign of life, and tells how long it took, in ms; absent with a server that gives none. */
+  ping?(options: CallOptions): Promise<number>;
+  /** What is known of its calls and its connection; absent where nothing is counted. */
+  stats?(): CallerStats;
+  /** Follows what happens; absent where nothing is told. */
+  events?<T extends SessionEvent["type"]>(
+    options: EventsOptions<T> | undefined,
+  ): EventStream<Extract<SessionEvent, { readonly type: T }>>;
+  /** Something has happened to the session. */
+  happened?(event: Happened<SessionEvent>): void;
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
   stream(
     method: string,

@@ -1,12 +1,14 @@
 /** How a client's frames get to its socket. */
 import type { Frame } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
-import type { SendOptions, Socket } from "../protocol/send_queue.ts";
+import type { QueueStats, SendOptions, Socket } from "../protocol/send_queue.ts";
 
 /** What stands between a session and its socket. */
 export interface Outlet {
   /** Bytes that wait here, those in the socket not counted. */
   readonly held: number;
+  /** What it has done, and what waits in it; absent where nothing ever waits. */
+  stats?(): QueueStats;
   /** Sends a message's frames. */
   send(frames: readonly Frame[], options?: SendOptions): void;
   /** Hands over what may go at once: the socket is about to close. */

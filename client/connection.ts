@@ -511,6 +511,7 @@ class Connection {
         checkRoom: (message) => socket.checkRoom(message),
         encode: (message) => socket.encode(message),
         transmit: (frames, order) => socket.transmit(frames, order),
+        traffic: () => socket.traffic(),
         hint: (hint) => this.#heed(hint),
         lose: (reason) => socket.lose(reason),
         open(receive) {
@@ -620,6 +621,10 @@ class ClientSocket {
 
   transmit(frames: readonly Frame[], order?: string): void {
     this.#outlet.send(frames, order === undefined ? undefined : { order });
+  }
+
+  traffic(): ReturnType<Link["traffic"]> {
+    return { queue: this.#outlet.stats?.(), receivedBytes: this.#received };
   }
 
   /** Reads the hello's answer. */

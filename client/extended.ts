@@ -8,21 +8,44 @@
 import type { RemoteStream } from "../protocol/api.ts";
 import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import type { Encoder } from "../protocol/codec.ts";
-import type { CloseInfo } from "../protocol/errors.ts";
+import { type CloseInfo, ErrorCode, RpcError } from "../protocol/errors.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
 import type { Outlet } from "./_outlet.ts";
-import { CLOSING_METHOD } from "../session/closing.ts";
+import { CLOSING_METHOD, PING_METHOD } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
-import type { CallOptions } from "../session/outgoing.ts";
+import { type EventsOptions, type EventStream, Watchers } from "../session/events.ts";
+import { CallMeters } from "../session/meters.ts";
+import type { CallOptions, Request } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import { Registry } from "../session/registry.ts";
 import { RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
 import type { Caller, ClientSessionOptions, Link, Revoked, ShownTicket } from "./_link.ts";
 import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
+import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 
-/** The request that asks for a sign of life. */
-const PING_METHOD = "wslink.ping";
+/** What is counted and told of one session, over one connection after the other. */
+class SessionRecord {
+  readonly meters = new CallMeters<Request>();
+  readonly watchers = new Watchers<SessionEvent>(() => this.#observe());
+
+  happened(event: Happened<SessionEvent>): void {
+    this.watchers.emit({ ...event, at: Date.now() });
+    if (event.type === "status" && event.status.state === "closed") this.watchers.end();
+  }
+
+  /** Calls are many, so that they are looked at only while somebody wants to. */
+  #observe(): void {
+    this.meters.onEnd = !this.watchers.wants("call")
+      ? undefined
+      : ({ method }, time, outcome) => this.happened({ type: "call", method, time, outcome });
+  }
+}
+
+const RECORDS = new WeakMap<ClientSessionOptions, SessionRecord>();
+
+/** What goes over no connection. */
+const NO_TRAFFIC = { queue: undefined, receivedBytes: 0 };
 
 /** Calls a Hawser server, and is called by it. */
 export class ExtendedCaller implements Caller {
@@ -31,6 +54,9 @@ export class ExtendedCaller implements Caller {
   readonly #peer: Peer<IncomingCall>;
   readonly #reliable: Reliable | undefined;
   readonly #heartbeat: number;
+  readonly #record: SessionRecord;
+  /** How long the last sign of life took. */
+  #roundTrip: number | undefined;
   /** Whether anything has come since the last beat. */
   #heard = true;
   #asked = false;
@@ -53,6 +79,8 @@ export class ExtendedCaller implements Caller {
       registry.register(name, definition);
     }
     this.#link = link;
+    this.#record = RECORDS.get(options) ?? new SessionRecord();
+    RECORDS.set(options, this.#record);
     this.#reliable = link.agreement?.session === undefined ? undefined : new Reliable({
       bound: options.resumeBytes,
       acknowledge: (received) => this.#acknowledge(received),
@@ -60,6 +88,7 @@ export class ExtendedCaller implements Caller {
     });
     this.#peer = new Peer<IncomingCall>({
       prefix: link.clientId,
+      outgoing: this.#record.meters,
       callTimeout: options.callTimeout,
       callsInFlight: options.callsInFlight,
       openStreams: options.openStreams,
@@ -96,10 +125,38 @@ export class ExtendedCaller implements Caller {
       else {
         this.#asked = true;
         // The answer is heard like everything else; what else it ends in says nothing.
-        this.#peer.request(PING_METHOD, [], { timeout: this.#heartbeat }).catch(() => {});
+        this.ping({ timeout: this.#heartbeat }).catch(() => {});
       }
       this.#beat();
     }, this.#heartbeat);
+  }
+
+  async ping(options: CallOptions): Promise<number> {
+    if (!this.#link.features.has("ping")) {
+      const what = "The server gives no sign of life";
+      throw new RpcError(ErrorCode.methodNotFound, what, PING_METHOD);
+    }
+    const since = performance.now();
+    await this.#peer.request(PING_METHOD, [], options);
+    return this.#roundTrip = performance.now() - since;
+  }
+
+  stats(): CallerStats {
+    return {
+      calls: this.#record.meters.read(),
+      ...(this.#connected ? this.#link.traffic() : NO_TRAFFIC),
+      roundTrip: this.#roundTrip,
+    };
+  }
+
+  events<T extends SessionEvent["type"]>(
+    options: EventsOptions<T> | undefined,
+  ): EventStream<Extract<SessionEvent, { readonly type: T }>> {
+    return this.#record.watchers.watch(options);
+  }
+
+  happened(event: Happened<SessionEvent>): void {
+    this.#record.happened(event);
   }
 
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
@@ -228,6 +285,7 @@ export function createOutlet(
     get held() {
       return queue.held;
     },
+    stats: () => queue.stats(),
     send: (frames, options) => queue.send(frames, options),
     flush: () => queue.flush(),
     clear() {

@@ -34,6 +34,7 @@ import {
 } from "../protocol/errors.ts";
 import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
 import type { Feature } from "../protocol/features.ts";
+import { PING_METHOD } from "../session/closing.ts";
 import { DATA_METHOD, PRESENCE_METHOD } from "../protocol/interest.ts";
 import { HELLO_METHOD, isMap, type Message } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
@@ -43,6 +44,8 @@ import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts
 import { type Subscription, Subscriptions, TopicSubscription } from "./subscriptions.ts";
 import { defer } from "../protocol/deferred.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
+import type { EventsOptions, EventStream } from "../session/events.ts";
+import type { SessionEvent, SessionStats } from "./stats.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
 
 /** Where a session stands with its server. */
@@ -277,6 +280,49 @@ export interface Session<S = unknown> {
    */
   statuses(options?: Pick<SubscribeOptions, "signal">): AsyncIterableIterator<Status, void, void>;
   /**
+   * Asks the server for a sign of life.
+   *
+   * @param options How long to wait, and what gives it up.
+   * @returns How long it took, in ms. It rejects as a call does, and with -32601
+   * if the server gives none, as wslink's.
+   */
+  ping(options?: Pick<CallOptions, "timeout" | "signal">): Promise<number>;
+  /**
+   * What the session has done, and how it stands.
+   *
+   * @returns The figures as they are now.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@hawser/hawser/client";
+   * import { createServer, serve } from "@hawser/hawser/server";
+   * import { assert, assertEquals } from "@std/assert";
+   *
+   * const server = createServer({ procedures: { "math.add": (a: number, b: number) => a + b } });
+   * await using listening = await serve(server, { port: 0 });
+   * await using session = await connect<typeof server>(listening.webSocketUrl);
+   * await session.call("math.add", [1, 2]);
+   * await session.ping();
+   *
+   * const { calls: [add], roundTrip } = session.stats();
+   * assertEquals([add?.method, add?.count], ["math.add", 1]);
+   * assert(roundTrip !== undefined);
+   * ```
+   */
+  stats(): SessionStats;
+  /**
+   * Follows what happens in the session, until it is closed. Nobody waits for the
+   * reader: past `buffer`, the oldest events are dropped. While it talks to a wslink
+   * server there are none, and they end at once: {@linkcode Session.statuses} goes on.
+   *
+   * @param options Which events, how many may wait, and what ends it earlier.
+   * @returns The events from now on, for `for await`.
+   * @throws {RangeError} If `buffer` is less than 1.
+   */
+  events<T extends SessionEvent["type"] = SessionEvent["type"]>(
+    options?: EventsOptions<T>,
+  ): EventStream<Extract<SessionEvent, { readonly type: T }>>;
+  /**
    * Tells whether an error is one that the server's procedures declare, and of
    * which type its data is.
    *
@@ -331,6 +377,9 @@ export class ClientSession<S = unknown> implements Session<S> {
   readonly api: CallNamespace<S>;
   readonly streams: StreamNamespace<S>;
   #caller: Caller | undefined;
+  /** The one that it had last. */
+  #latest: Caller | undefined;
+  #connections = 0;
   /** The one that has lost its connection and may go on over the next. */
   #suspended: Caller | undefined;
   #lost: CloseInfo = { code: 1006, reason: "" };
@@ -349,7 +398,10 @@ export class ClientSession<S = unknown> implements Session<S> {
     this.api = namespace((method, args, options) => this.#call(method, args, options));
     this.streams = namespace((method, args, options) => this.#stream(method, args, options));
     this.#data = options.data;
-    this.#subscriptions = new Subscriptions(options.onError);
+    this.#subscriptions = new Subscriptions(
+      options.onError,
+      (topic) => this.#latest?.happened?.({ type: "dropped", topic }),
+    );
   }
 
   get clientId(): string {
@@ -596,6 +648,33 @@ export class ClientSession<S = unknown> implements Session<S> {
     return watcher;
   }
 
+  ping(options: Pick<CallOptions, "timeout" | "signal"> = {}): Promise<number> {
+    if (this.#caller === undefined) return Promise.reject(this.#notSent(PING_METHOD));
+    return this.#caller.ping?.(options) ?? Promise.reject(
+      new RpcError(ErrorCode.methodNotFound, "The server gives no sign of life", PING_METHOD),
+    );
+  }
+
+  stats(): SessionStats {
+    return {
+      connections: this.#connections,
+      calls: [],
+      queue: undefined,
+      receivedBytes: 0,
+      roundTrip: undefined,
+      ...this.#latest?.stats?.(),
+      topics: this.#subscriptions.stats(),
+    };
+  }
+
+  events<T extends SessionEvent["type"] = SessionEvent["type"]>(
+    options?: EventsOptions<T>,
+  ): EventStream<Extract<SessionEvent, { readonly type: T }>> {
+    const none = new BoundedStream<never>(1);
+    none.end();
+    return this.#latest?.events?.(options) ?? none;
+  }
+
   isError<K extends [ErrorKind<S>] extends [never] ? string : ErrorKind<S>>(
     error: unknown,
     kind: K,
@@ -661,6 +740,8 @@ export class ClientSession<S = unknown> implements Session<S> {
           send: (message) => link.send(message),
         });
     }
+    this.#latest = this.#caller;
+    this.#connections++;
     this.#clientId = link.clientId;
     this.#wire = link.wire;
     this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire, resumed });
@@ -721,6 +802,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     if (this.#status.state === "closed") return;
     this.#status = status;
     for (const watcher of this.#watchers) watcher.push(status);
+    this.#latest?.happened?.({ type: "status", status });
   }
 
   /**

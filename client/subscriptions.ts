@@ -8,6 +8,7 @@ import { filterKey, isPattern, overlaps } from "../protocol/interest.ts";
 import type { PublicationMessage } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
+import type { SubscriptionStats } from "./stats.ts";
 
 /**
  * A subscription: an async iterable of what is published, until it is ended
@@ -49,6 +50,8 @@ export interface Interest {
   readonly key: string;
   readonly filter: unknown;
   readonly subscribers: Set<TopicSubscription>;
+  /** How many values came. */
+  received: number;
   /** Whether the server is known to send it, over the connection that there is now. */
   acknowledged: boolean;
 }
@@ -66,14 +69,17 @@ export interface RemoteSubscriptions {
 /** All subscriptions of one session, over one connection after the other. */
 export class Subscriptions {
   readonly #onError: (error: unknown) => void;
+  /** Told of each value that a reader missed. */
+  readonly #onDrop: (topic: string) => void;
   readonly #interests = new Map<string, Interest>();
   /** Those in patterns of topics, as far as they have no filter. */
   readonly #patterns = new Set<Interest>();
   /** Absent between connections. */
   #connection: { readonly remote: RemoteSubscriptions | undefined } | undefined;
 
-  constructor(onError: (error: unknown) => void) {
+  constructor(onError: (error: unknown) => void, onDrop: (topic: string) => void) {
     this.#onError = onError;
+    this.#onDrop = onDrop;
   }
 
   add(name: string, filter: unknown, subscription: TopicSubscription): void {
@@ -81,7 +87,14 @@ export class Subscriptions {
     let interest = this.#interests.get(key);
     if (interest === undefined) {
       const own = filter === undefined ? undefined : JSON.parse(key.slice(name.length + 1));
-      interest = { name, key, filter: own, subscribers: new Set(), acknowledged: false };
+      interest = {
+        name,
+        key,
+        filter: own,
+        subscribers: new Set(),
+        received: 0,
+        acknowledged: false,
+      };
       this.#interests.set(key, interest);
       if (filter === undefined && isPattern(name)) this.#patterns.add(interest);
     }
@@ -95,6 +108,14 @@ export class Subscriptions {
   attach(remote: RemoteSubscriptions | undefined): void {
     this.#connection = { remote };
     for (const interest of [...this.#interests.values()]) this.#begin(interest);
+  }
+
+  stats(): SubscriptionStats[] {
+    return Array.from(this.#interests.values(), ({ name, filter, received, subscribers }) => {
+      let dropped = 0;
+      for (const subscription of subscribers) dropped += subscription.dropped;
+      return { topic: name, filter, received, dropped };
+    });
   }
 
   detach(): void {
@@ -162,9 +183,12 @@ export class Subscriptions {
 
   #push(interest: Interest | undefined, topic: string, value: unknown): void {
     if (interest === undefined) return;
+    interest.received++;
     for (const subscription of [...interest.subscribers]) {
+      const { dropped } = subscription;
       try {
         subscription.push(topic, value);
+        if (subscription.dropped > dropped) this.#onDrop(interest.name);
       } catch (error) {
         this.#onError(error);
       }

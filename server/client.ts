@@ -115,6 +115,8 @@ export interface TopicStats {
   readonly delivered: number;
   /** How many of those were dropped again, since the receiver couldn't keep up. */
   readonly dropped: number;
+  /** How many bytes those copies had together; text in UTF-16 units. */
+  readonly bytes: number;
 }
 
 /** The part of a server that procedures use. */

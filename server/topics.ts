@@ -132,7 +132,7 @@ export class Topics implements Publisher {
   ): number {
     checkTopic(topic);
     const deliveries = this.#subscriptions.deliveries(topic, value, admission(receivers));
-    this.#deliver(topic, deliveries, deliver);
+    const bytes = this.#deliver(topic, deliveries, deliver);
     const [only, ...others] = deliveries;
     // A client that listens to the whole and to a part of it gets both, and is one.
     const reached = others.length === 0
@@ -141,11 +141,12 @@ export class Topics implements Publisher {
     const counts = this.#countsOf(topic);
     counts.published++;
     counts.delivered += reached;
+    counts.bytes += bytes;
     return reached;
   }
 
-  /** Encodes each part once for each wire, and all of them before the first is sent. */
-  #deliver(topic: string, deliveries: readonly Delivery[], deliver: Deliver): void {
+  /** Encodes each part once for each wire, and all of them before the first is sent; returns the bytes of all copies. */
+  #deliver(topic: string, deliveries: readonly Delivery[], deliver: Deliver): number {
     const encoded = deliveries.map((delivery) => {
       const frames: { [W in Wire]?: Frame[] } = {};
       const { selection, value: result, sessions } = delivery;
@@ -159,23 +160,27 @@ export class Topics implements Publisher {
       }
       return { ...delivery, frames };
     });
+    let bytes = 0;
     for (const { selection, sessions, frames } of encoded) {
       let held = false;
+      const sizes = { json: sizeOf(frames.json), msgpack: sizeOf(frames.msgpack) };
       for (const session of sessions) {
         const { wire } = session;
         const own = frames[wire];
+        bytes += sizes[wire];
         if (own && !deliver(session, own, selection) && wire === "msgpack") held = true;
       }
       const { msgpack } = frames;
       if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
     }
+    return bytes;
   }
 
   #countsOf(topic: string): Counts {
     let counts = this.#counts.get(topic);
     if (counts === undefined) {
       const name = this.#counts.size < MAX_COUNTED ? topic : "*";
-      counts = this.#counts.get(name) ?? { published: 0, delivered: 0, dropped: 0 };
+      counts = this.#counts.get(name) ?? { published: 0, delivered: 0, dropped: 0, bytes: 0 };
       this.#counts.set(name, counts);
     }
     return counts;
@@ -186,6 +191,12 @@ type Counts = { -readonly [K in keyof TopicStats]: TopicStats[K] };
 
 /** Hands frames to one receiver; tells whether it is done with them. */
 type Deliver = (session: ServerSession, frames: readonly Frame[], selection: number) => boolean;
+
+function sizeOf(frames: readonly Frame[] | undefined): number {
+  let size = 0;
+  if (frames) { for (const frame of frames) size += frame.length; }
+  return size;
+}
 
 /** Who may get a publication, if not everybody who listens. */
 function admission(

@@ -18,3 +18,6 @@ export interface ClosingHint {
 
 /** The close code for a socket that showed no sign of life; the session may go on. */
 export const CLOSE_LOST = 4015;
+
+/** The request that asks for a sign of life. */
+export const PING_METHOD = "wslink.ping";

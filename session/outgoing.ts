@@ -17,6 +17,7 @@ import type {
   ResultMessage,
 } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
+import type { CallMeter, CallMeters, CallOutcome } from "./meters.ts";
 
 /** How one call is made. */
 export interface CallOptions {
@@ -65,6 +66,8 @@ export interface OutgoingHost {
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
   readonly timeout: number;
   send(message: OutgoingMessage): void;
+  /** Where calls are counted; without it they are not. */
+  readonly meters?: CallMeters<Request> | undefined;
   /** A call was given up before its answer came. */
   abandoned?(id: string): void;
 }
@@ -91,7 +94,7 @@ interface PendingCall {
   readonly request: Request;
   resolve(message: ResultMessage): void;
   reject(reason: unknown): void;
-  settle(): void;
+  settle(outcome: CallOutcome): void;
 }
 
 /** What a request resolves with when its answer is a stream that begins. */
@@ -139,8 +142,10 @@ export class Outgoing {
       reject(signal.reason);
       return promise;
     }
+    const meter = this.#meterOf(request);
+    const since = meter ? performance.now() : 0;
     const abandon = (reason: unknown) => {
-      settle();
+      settle("abandoned");
       this.#host.abandoned?.(id);
       reject(reason);
     };
@@ -150,10 +155,11 @@ export class Outgoing {
       }, timeout)
       : undefined;
     const onAbort = () => abandon(signal?.reason);
-    const settle = () => {
+    const settle = (outcome: CallOutcome) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
+      if (meter) this.#measure(request, meter, since, outcome);
       onSettled?.();
     };
     signal?.addEventListener("abort", onAbort);
@@ -165,12 +171,12 @@ export class Outgoing {
           clearTimeout(timer);
           return resolve(BEGUN);
         }
-        settle();
+        settle("result");
         request.onResult?.(result);
         resolve(result);
       },
       reject(reason) {
-        settle();
+        settle("error");
         reject(reason);
       },
     });
@@ -185,19 +191,35 @@ export class Outgoing {
         ...(meta === undefined ? {} : { meta }),
       });
     } catch (error) {
-      settle();
+      settle("error");
       reject(error);
     }
     return promise;
+  }
+
+  /** What the protocol asks for itself is no call. */
+  #meterOf({ id, method }: Request): CallMeter | undefined {
+    const { meters } = this.#host;
+    if (meters === undefined || id.startsWith("system:")) return undefined;
+    const meter = meters.of(method);
+    meter.running++;
+    return meter;
+  }
+
+  #measure(request: Request, meter: CallMeter, since: number, outcome: CallOutcome): void {
+    const time = performance.now() - since;
+    meter.end(time, outcome);
+    this.#host.meters?.onEnd?.(request, time, outcome);
   }
 
   /**
    * Lets go of a call whose answer doesn't matter any more.
    *
    * @param id Its id.
+   * @param outcome How it ended.
    */
-  settle(id: string): void {
-    this.#calls.get(id)?.settle();
+  settle(id: string, outcome: CallOutcome): void {
+    this.#calls.get(id)?.settle(outcome);
   }
 
   /**

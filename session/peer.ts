@@ -26,7 +26,7 @@ import {
   PROGRESS_METHOD,
 } from "./incoming.ts";
 import { LimitError, type TokenBucket } from "./limited.ts";
-import { BEGUN, type CallOptions, Outgoing } from "./outgoing.ts";
+import { BEGUN, type CallOptions, Outgoing, type OutgoingHost } from "./outgoing.ts";
 import { isStream, type Notify, type StreamReader, Streams } from "./streams.ts";
 
 /** What a peer needs of the session that it works for. */
@@ -45,6 +45,8 @@ export interface PeerHost<C extends IncomingCall> extends
   > {
   /** What this side's ids begin with. */
   readonly prefix: string;
+  /** Where its own calls are counted; without it they are not. */
+  readonly outgoing?: OutgoingHost["meters"];
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
   readonly callTimeout: number;
   /** How often the other end may ask for something. */
@@ -110,6 +112,7 @@ export class Peer<C extends IncomingCall> {
       prefix: host.prefix,
       timeout: host.callTimeout,
       send: (message) => host.send(message),
+      meters: host.outgoing,
       abandoned: (id) => this.notify(CANCEL_METHOD, [id]),
     });
   }
@@ -139,9 +142,9 @@ export class Peer<C extends IncomingCall> {
     // The signal outlives the answer, since the stream does.
     const { signal, ...rest } = options;
     const abort = () => reader.abort(signal?.reason);
-    const reader = this.#streams.receive(id, (early) => {
+    const reader = this.#streams.receive(id, (early, failed) => {
       signal?.removeEventListener("abort", abort);
-      this.#outgoing.settle(id);
+      this.#outgoing.settle(id, early ? "abandoned" : failed ? "error" : "result");
       if (early) this.notify(CANCEL_METHOD, [id]);
     });
     if (signal?.aborted) {

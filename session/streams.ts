@@ -113,20 +113,20 @@ export class Streams {
    *
    * @param id The stream's id.
    * @param onEnd Called at its end; `early` if it is this side that stops, so
-   * that the peer has to be told.
+   * that the peer has to be told, and `failed` if its reader gets an error.
    * @returns What reads it.
    */
   receive(
     id: string,
-    onEnd: (early: boolean) => void = (early) => {
+    onEnd: (early: boolean, failed: boolean) => void = (early) => {
       if (early) this.#notify(StreamMethod.cancel, [id], id);
     },
   ): StreamReader {
     const reader = new StreamReader({
       credit: (items, bytes) => this.#notify(StreamMethod.credit, [id, items, bytes], id),
-      end: (early) => {
+      end: (early, failed) => {
         this.#incoming.delete(id);
-        onEnd(early);
+        onEnd(early, failed);
       },
     });
     this.#incoming.set(id, reader);
@@ -227,8 +227,8 @@ class Producer {
 /** What a reader tells its session. */
 interface ReaderHooks {
   credit(items: number, bytes: number): void;
-  /** `early`: the peer doesn't know yet. */
-  end(early: boolean): void;
+  /** `early`: the peer doesn't know yet. `failed`: the reader gets an error. */
+  end(early: boolean, failed: boolean): void;
 }
 
 /** How a stream ended. */
@@ -402,7 +402,7 @@ export class StreamReader implements RemoteStream<unknown, unknown> {
     this.#readers = [];
     for (const reader of readers) finish(reader, outcome);
     if (this.#final) settle(this.#final, outcome);
-    this.#hooks.end(early);
+    this.#hooks.end(early, "error" in outcome);
   }
 }
 

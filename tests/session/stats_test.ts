@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CALL_TIME_BOUNDS, createServer, procedure, RpcError } from "@hawser/hawser/server";
+import { ConnectionClosedError, TimeoutError } from "@hawser/hawser/client";
 import { CallMeter, CallMeters } from "../../session/meters.ts";
 import { Watchers } from "../../session/events.ts";
 import { pair } from "./_pair.ts";
@@ -154,4 +155,100 @@ Deno.test("server.events() tells who comes, calls, is cut off, comes back and go
   const methods = [];
   for await (const { method, outcome } of calls) methods.push([method, outcome]);
   assertEquals(methods, [["echo", "result"], ["echo", "result"]]);
+});
+
+Deno.test("session.stats() counts calls, values and connections, over a break too", async () => {
+  await using server = createServer({
+    procedures: {
+      "echo": (value: string) => value,
+      "fails": () => {
+        throw new RpcError(7, "no");
+      },
+      "forever": procedure((call) => new Promise((_, reject) => call.signal.onabort = reject)),
+      "rows": async function* () {
+        yield await Promise.resolve(1);
+        yield 2;
+      },
+      "rows.fail": async function* () {
+        yield await Promise.resolve(1);
+        throw new RpcError(7, "no");
+      },
+    },
+  });
+  const { session, cut } = await pair(server, { reconnect: { initialDelay: 0 } });
+  const events = session.events({ only: ["call", "dropped"] });
+  const image = session.subscribe<number>("image", { buffer: 2 });
+  await image.ready;
+  for (let i = 0; i < 3; i++) server.publish("image", i);
+  await session.call("echo", ["a"]);
+  await assertRejects(() => session.call("fails"), RpcError);
+  await assertRejects(() => session.call("forever", [], { timeout: 1 }), TimeoutError);
+  for await (const _ of session.streams.rows());
+  for await (const _ of session.streams.rows()) break;
+  await assertRejects(async () => {
+    for await (const _ of session.streams.rows.fail());
+  });
+  const statuses = session.statuses();
+  await statuses.next();
+  cut();
+  for await (const { state } of statuses) if (state === "open") break;
+  await session.call("echo", ["b"]);
+  const roundTrip = await session.ping();
+
+  const stats = session.stats();
+  assertEquals(
+    stats.calls.map((it) => [it.method, it.count, it.errors, it.abandoned, it.running]),
+    [
+      ["echo", 2, 0, 0, 0],
+      ["fails", 1, 1, 0, 0],
+      ["forever", 1, 0, 1, 0],
+      ["rows", 2, 0, 1, 0],
+      ["rows.fail", 1, 1, 0, 0],
+    ],
+  );
+  assertEquals(stats.topics, [{ topic: "image", filter: undefined, received: 3, dropped: 1 }]);
+  assertEquals([stats.connections, stats.roundTrip], [2, roundTrip]);
+  assertEquals(stats.queue?.heldMessages, 0);
+  assert(stats.receivedBytes > 0);
+  assertEquals(server.stats().topics[0]?.delivered, 3);
+
+  await session.close();
+  const seen = [];
+  for await (const event of events) {
+    seen.push(event.type === "call" ? `${event.method} ${event.outcome}` : event.type);
+  }
+  assertEquals(seen, [
+    "dropped",
+    "echo result",
+    "fails error",
+    "forever abandoned",
+    "rows result",
+    "rows abandoned",
+    "rows.fail error",
+    "echo result",
+  ]);
+  assertEquals(session.stats().queue, undefined);
+  await assertRejects(() => session.ping(), ConnectionClosedError);
+});
+
+Deno.test("a session with a server that has no extensions shows what wslink's client could know", async () => {
+  await using server = createServer({
+    extensions: false,
+    procedures: { "echo": (a: string) => a },
+  });
+  const { session } = await pair(server);
+  const image = session.subscribe<number>("image");
+  await image.ready;
+  server.publish("image", 1);
+  await session.call("echo", ["a"]);
+  await assertRejects(() => session.ping(), RpcError, "The server gives no sign of life");
+  assertEquals(session.stats(), {
+    connections: 1,
+    calls: [],
+    topics: [{ topic: "image", filter: undefined, received: 1, dropped: 0 }],
+    queue: undefined,
+    receivedBytes: 0,
+    roundTrip: undefined,
+  });
+  await session.close();
 });
