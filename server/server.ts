@@ -357,10 +357,12 @@ export class Server<
       throw new TypeError(`addressHeader must be a header's name: received "${addressHeader}"`);
     }
     this.#addressHeader = addressHeader;
-    if (logger) {
-      this.#log = eventLogger(logger);
-      this.#counting.onLimit = limitLogger(logger);
-    }
+    if (logger) this.#log = eventLogger(logger);
+    const logLimit = logger && limitLogger(logger);
+    this.#counting.onLimit = (limit, count) => {
+      logLimit?.(limit, count);
+      if (this.#watchers.wants("limit")) this.#emit({ type: "limit", limit });
+    };
     const limits = resolveLimits({ helloSize: helloSizeFor(options), ...options.limits });
     const helloLimits = {
       ...limits,

@@ -133,6 +133,12 @@ export type ServerEvent =
       readonly outcome: CallOutcome;
     }
     | {
+      /** A limit was reached, and something refused for it. */
+      readonly type: "limit";
+      /** Which one. */
+      readonly limit: LimitName;
+    }
+    | {
       /** A client missed a publication, since it couldn't keep up. */
       readonly type: "dropped";
       /** Its id. */

@@ -252,3 +252,23 @@ Deno.test("a session with a server that has no extensions shows what wslink's cl
   });
   await session.close();
 });
+
+Deno.test("server.events() tells of each limit that is reached, and stats() how often", async () => {
+  const release = Promise.withResolvers<void>();
+  await using server = createServer({
+    limits: { callsInFlight: 1 },
+    procedures: { "wait": () => release.promise },
+  });
+  const events = server.events({ only: ["limit"] });
+  const { session } = await pair(server);
+  const first = session.call("wait");
+  await assertRejects(() => session.call("wait"), RpcError);
+  release.resolve();
+  await first;
+  assertEquals(server.stats().totals.limits, { callsInFlight: 1 });
+  await session.close();
+  await server.close();
+  const seen = [];
+  for await (const { limit } of events) seen.push(limit);
+  assertEquals(seen, ["callsInFlight"]);
+});
