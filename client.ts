@@ -46,7 +46,6 @@ export { procedure } from "./client/procedure.ts";
 export type {
   ClientCall,
   Session,
-  Status,
   SubscribeOptions,
   SubscribeStreamOptions,
 } from "./client/session.ts";
@@ -88,6 +87,7 @@ export type { Subscription } from "./client/subscriptions.ts";
 export type { EventsOptions, EventStream } from "./session/events.ts";
 export type { CallOutcome, CallStats } from "./session/meters.ts";
 export type { QueueStats } from "./protocol/send_queue.ts";
+export type { Status } from "./client/status.ts";
 export type { SessionEvent, SessionStats, SubscriptionStats } from "./client/stats.ts";
 export type { CallOptions } from "./session/outgoing.ts";
 export type {

@@ -45,43 +45,9 @@ import { type Subscription, Subscriptions, TopicSubscription } from "./subscript
 import { defer } from "../protocol/deferred.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
 import type { EventsOptions, EventStream } from "../session/events.ts";
+import type { Status } from "./status.ts";
 import type { SessionEvent, SessionStats } from "./stats.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
-
-/** Where a session stands with its server. */
-export type Status =
-  | {
-    /** A connection is being made. */
-    readonly state: "connecting";
-    /** Which try it is, from 0; it counts anew after each success. */
-    readonly attempt: number;
-  }
-  | {
-    /** Calls can be made. */
-    readonly state: "open";
-    /** The id that the server gave. */
-    readonly clientId: string;
-    /** The wire in use. */
-    readonly wire: Wire;
-    /** Whether the session goes on that the last connection was part of, with nothing lost. */
-    readonly resumed: boolean;
-  }
-  | {
-    /** The connection broke; the next try comes after a delay. */
-    readonly state: "waiting";
-    /** Which try it will be. */
-    readonly attempt: number;
-    /** How long until then, in ms. */
-    readonly delay: number;
-    /** What went wrong. */
-    readonly error: Error;
-  }
-  | {
-    /** The session has ended for good. */
-    readonly state: "closed";
-    /** Why; absent after `close()`. */
-    readonly error?: Error;
-  };
 
 /** What is subscribed to besides the topic, and how it ends. */
 export interface SubscribeOptions<F = unknown> {

@@ -5,7 +5,7 @@
  */
 import type { QueueStats } from "../protocol/send_queue.ts";
 import type { CallOutcome, CallStats } from "../session/meters.ts";
-import type { Status } from "./session.ts";
+import type { Status } from "./status.ts";
 
 /** What a session has done, and how it stands. */
 export interface SessionStats {
