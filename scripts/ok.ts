@@ -12,10 +12,12 @@
  * @module
  */
 
+import { checkAudit } from "./check_audit.ts";
 import { checkDocs } from "./check_docs.ts";
 import { checkImports } from "./check_imports.ts";
 import { checkJsr } from "./check_jsr.ts";
 import { checkLayers } from "./check_layers.ts";
+import { checkLock } from "./check_lock.ts";
 import { checkPublish } from "./check_publish.ts";
 import { checkSize } from "./check_size.ts";
 import { type Counts, line, parseLine } from "./_counts.ts";
@@ -53,6 +55,8 @@ const checks = new Map<string, Check>([
   ["documentation", checkDocs],
   ["layers", () => checkLayers(root)],
   ["both import lists", checkImports],
+  ["lock file", checkLock],
+  ["audit of the dependencies", checkAudit],
   ["publish --dry-run", checkPublish],
   ["what JSR scores", checkJsr],
   ["size of the client", checkSize],

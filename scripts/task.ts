@@ -19,6 +19,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["torture", ["run", "-A", "--v8-flags=--expose-gc", "scripts/torture/main.ts"]],
   ["ok", ["run", "-A", "scripts/ok.ts"]],
   ["check", ["check", "--doc"]],
+  ["lock", ["run", "-A", "scripts/check_lock.ts"]],
   ["build:npm", ["run", "-A", "scripts/build_npm.ts"]],
   ["release", ["run", "-A", "scripts/release.ts"]],
   ["build:browser", ["run", "-A", "scripts/build_browser.ts"]],

@@ -10,6 +10,7 @@
  */
 
 import { type Counts, ended, line } from "./_counts.ts";
+import { frozenFlags } from "./check_lock.ts";
 import { deno, root } from "./_deno.ts";
 import { setup } from "./setup.ts";
 
@@ -24,7 +25,7 @@ export async function runTests(args: string[] = []): Promise<Counts> {
   const missing = await setup();
   if (missing.length > 0 && args.length === 0) return { passed: 0, failed: missing.length };
   const flags = ["-A", "--doc", "--sanitize-ops", "--sanitize-resources", "--trace-leaks"];
-  const child = deno(["test", ...flags, ...args], {
+  const child = deno(["test", ...frozenFlags(), ...flags, ...args], {
     cwd: root,
     stdin: "null",
     stdout: "piped",
