@@ -97,6 +97,34 @@ const chromium: Item = {
   install: () => aptInstall("chromium", "fonts-dejavu-core"),
 };
 
+/**
+ * Finds the nginx that docs/operations.md is tested with.
+ *
+ * @returns The command or path, or `undefined` if there is none.
+ */
+export async function findNginx(): Promise<string | undefined> {
+  for (const candidate of [inCache("nginx/usr/sbin/nginx"), "nginx", "/usr/sbin/nginx"]) {
+    if ((await run(candidate, ["-v"])).success) return candidate;
+  }
+  return undefined;
+}
+
+const nginx: Item = {
+  name: "nginx",
+  find: findNginx,
+  async install() {
+    if (!(await run("apt-get", ["--version"])).success) {
+      throw new Error("install nginx with your system's package manager");
+    }
+    const folder = inCache("nginx");
+    await Deno.mkdir(folder, { recursive: true });
+    if (Deno.uid() === 0) await mustRun("apt-get", ["update", "-q"]);
+    // Taken out of its package: an installed one would start to serve port 80.
+    const script = 'cd "$1" && apt-get download -q nginx && dpkg -x nginx_*.deb .';
+    await mustRun("sh", ["-c", script, "sh", folder]);
+  },
+};
+
 function pythonWslink(version: string): Item {
   const environment = inCache(`venv-${version}`);
   const python = `${environment}/bin/python`;
@@ -230,6 +258,7 @@ const vtk: Item = {
 
 const items: Item[] = [
   chromium,
+  nginx,
   pythonWslink("1.12.4"),
   pythonWslink("2.5.7"),
   ...nodeVersions.map(node),
