@@ -4,7 +4,8 @@ import { obey } from "./_obey.ts";
 
 const server = createServer({
   heartbeat: 0,
-  limits: { suspendedSessions: 20_000, helloTime: 120_000 },
+  // All come from one address.
+  limits: { suspendedSessions: 20_000, connectionsPerAddress: 20_000, helloTime: 120_000 },
 });
 const listening = await serve(server, { port: 0, hostname: "127.0.0.1" });
 
