@@ -46,8 +46,10 @@ export interface TopicDescription {
   readonly description?: string;
   /** What is published. */
   readonly payload?: JsonSchema;
-  /** What a subscriber may say to get a part of it. */
+  /** What a subscriber may say to get a part of it; absent if it takes no filter, `{}` if any. */
   readonly filter?: JsonSchema;
+  /** What happens to its publications at a receiver that is behind, where it says so. */
+  readonly policy?: string;
 }
 
 /** What tells two versions of a server apart. */

@@ -8,6 +8,7 @@ import type {
   Description,
   JsonSchema,
   ProcedureDescription,
+  TopicDescription,
 } from "@hawser/hawser/client";
 
 /**
@@ -19,12 +20,17 @@ import type {
  * its options.
  */
 export function declarationOf(
-  { procedures, contract }: Description,
+  { procedures, topics, contract }: Description,
   source = "@hawser/hawser/client",
 ): string {
   const members = Object.entries(procedures).map(([name, procedure]) =>
     `${comment(procedure.description, "    ")}    readonly ${JSON.stringify(name)}: ${
       procedureType(procedure)
+    };\n`
+  );
+  const subjects = Object.entries(topics).map(([name, topic]) =>
+    `${comment(topic.description, "    ")}    readonly ${JSON.stringify(name)}: ${
+      topicType(topic)
     };\n`
   );
   return `// Written by \`deno task describe --types\` from what the server says of itself.
@@ -34,6 +40,8 @@ import type { Contract, Schema } from ${JSON.stringify(source)};
 export interface Server {
   readonly procedures: {
 ${members.join("")}  };
+  readonly topics: {
+${subjects.join("")}  };
 }
 
 /** What it was when this was written. */
@@ -59,6 +67,17 @@ function procedureType(procedure: ProcedureDescription): string {
 function resultType({ stream, items, result }: ProcedureDescription): string {
   const type = result ? typeOf(result) : "unknown";
   return stream ? `AsyncGenerator<${items ? typeOf(items) : "unknown"}, ${type}, void>` : type;
+}
+
+/** What a filter selects is made by a function, of which a server can say nothing. */
+function topicType({ payload, filter }: TopicDescription): string {
+  const [whole, wanted] = [payload, filter].map((schema) => schema ? typeOf(schema) : "unknown");
+  const types = [
+    `readonly payload: ${whole}`,
+    `readonly filter: ${filter ? wanted : "never"}`,
+    `readonly part: ${filter ? "unknown" : whole}`,
+  ];
+  return `{ readonly types?: { ${types.join("; ")} } }`;
 }
 
 /** What may be left out can only stand at the end of a list of types. */

@@ -9,7 +9,12 @@
  *
  * @module
  */
-import { connect, type Description, type ProcedureDescription } from "@hawser/hawser/client";
+import {
+  connect,
+  type Description,
+  type ProcedureDescription,
+  type TopicDescription,
+} from "@hawser/hawser/client";
 import { declarationOf, typeOf } from "./_declaration.ts";
 
 const USAGE = "deno task describe URL [--secret SECRET] [--json] [--types FILE]";
@@ -53,10 +58,10 @@ export function tableOf({ procedures, topics, features, limits, contract }: Desc
       signatureOf(procedure),
       procedure.description ?? "",
     ]),
-    ...Object.entries(topics).map(([name, { payload, description = "" }]) => [
+    ...Object.entries(topics).map(([name, topic]) => [
       `topic ${name}`,
-      payload ? typeOf(payload) : "unknown",
-      description,
+      contentOf(topic),
+      topic.description ?? "",
     ]),
   ];
   const widths = [0, 1].map((i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));
@@ -83,6 +88,11 @@ function signatureOf({ args, list, kwargs, result, stream, items }: ProcedureDes
   return `(${taken}${named}) => ${
     stream ? `stream of ${items ? typeOf(items) : "unknown"}, then ${given}` : given
   }`;
+}
+
+function contentOf({ payload, filter, policy }: TopicDescription): string {
+  const filtered = filter ? `; filter ${typeOf(filter)}` : "";
+  return (payload ? typeOf(payload) : "unknown") + filtered + (policy ? `; ${policy}` : "");
 }
 
 if (import.meta.main) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Handler, ProcedureLike } from "../protocol/api.ts";
+import type { Handler, ProcedureLike, TopicLike } from "../protocol/api.ts";
 import type {
   ArgumentDescription,
   Contract,
@@ -16,16 +16,6 @@ import type { Limits } from "../protocol/codec.ts";
 import type { Feature } from "../protocol/features.ts";
 import type { ArgsSchema, Schema } from "../protocol/schema.ts";
 
-/** What a topic may say of itself. */
-export interface DescribedTopic {
-  /** What it is about. */
-  readonly description?: string;
-  /** What is published. */
-  readonly payload?: Schema | undefined;
-  /** What a filter is. */
-  readonly filter?: Schema | undefined;
-}
-
 /** What there is to describe. */
 export interface Described {
   /** The extensions that are offered. */
@@ -33,7 +23,7 @@ export interface Described {
   /** The procedures, by name. */
   readonly procedures: ReadonlyMap<string, Handler | ProcedureLike>;
   /** The topics, by name or pattern. */
-  readonly topics: ReadonlyMap<string, DescribedTopic>;
+  readonly topics: ReadonlyMap<string, TopicLike>;
   /** What a client may cost. */
   readonly limits: Limits;
 }
@@ -96,11 +86,14 @@ function describeArguments(
   return "~standard" in args ? field("list", args) : { args: args.map(describeArgument) };
 }
 
-function describeTopic({ description, payload, filter }: DescribedTopic): TopicDescription {
+function describeTopic(definition: TopicLike): TopicDescription {
+  const { description, payload, filter, select, policy } = definition;
   return {
     ...(description === undefined ? {} : { description }),
     ...field("payload", payload),
-    ...field("filter", filter),
+    // One that takes filters of which nothing is known is not one that takes none.
+    ...(select === undefined ? {} : { filter: (filter && toJson(filter)) ?? {} }),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 
@@ -161,8 +154,9 @@ async function contractOf(
 async function hashes(
   descriptions: Readonly<Record<string, ProcedureDescription | TopicDescription>>,
 ): Promise<Record<string, string>> {
-  const entries = Object.entries(descriptions).map(async ([name, { description: _, ...rest }]) =>
-    [name, await hash(rest)] as const
+  // A policy says what a slow client misses, and nothing about what a client has to be written for.
+  const entries = Object.entries(descriptions).map(async ([name, description]) =>
+    [name, await hash({ ...description, description: undefined, policy: undefined })] as const
   );
   return Object.fromEntries(await Promise.all(entries));
 }

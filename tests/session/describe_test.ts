@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ContractDifference, ErrorCode, RpcError } from "@hawser/hawser/client";
-import { createServer, procedure, serve } from "@hawser/hawser/server";
+import { createServer, procedure, serve, topic } from "@hawser/hawser/server";
 import * as v from "valibot";
 import { z } from "zod";
 import { deno, pathOf, root } from "../../scripts/_deno.ts";
@@ -10,7 +10,13 @@ import { defer } from "../../protocol/deferred.ts";
 import { WIRES } from "../_peer.ts";
 import { pair } from "./_pair.ts";
 
-function makeServer({ describe = true, width = z.number() as z.ZodType<unknown> } = {}) {
+function makeServer(
+  {
+    describe = true,
+    width = z.number() as z.ZodType<unknown>,
+    payload = z.string() as z.ZodType<unknown>,
+  } = {},
+) {
   return createServer({
     describe,
     procedures: {
@@ -35,6 +41,19 @@ function makeServer({ describe = true, width = z.number() as z.ZodType<unknown> 
         },
       ),
     },
+    topics: {
+      "view.*.image": topic({
+        description: "What a view shows",
+        payload: z.object({ pixels: z.number() }),
+        filter: z.object({ view: z.int() }),
+        select: ({ pixels }, { view }) => pixels * view,
+        policy: "latest",
+      }),
+      "view.log": topic({ payload: payload }),
+      "view.raw": topic({ select: (bytes: Uint8Array, end: number) => bytes.subarray(0, end) }),
+      "view.state": topic(),
+      "view.word": topic({ filter: v.string(), select: (words: string[], word) => word in words }),
+    },
   });
 }
 
@@ -43,7 +62,7 @@ for (const wire of WIRES) {
     await using server = makeServer();
     const { session } = await pair(server, { wire });
     const { version, features, procedures, topics, limits, contract } = await session.describe();
-    assertEquals([version, features.includes("describe"), topics], [1, true, {}]);
+    assertEquals([version, features.includes("describe")], [1, true]);
     assertEquals(limits.callsInFlight, server.limits.callsInFlight);
     assertEquals(Object.keys(procedures), [
       "image.resize",
@@ -63,7 +82,20 @@ for (const wire of WIRES) {
     assertEquals(Object.keys(resize?.errors ?? {}), ["image/too-large", "image/odd"]);
     assertEquals(procedures["text.join"]?.params, ["separator"]);
     assertEquals(procedures["table.rows"]?.stream, true);
+    const { description, payload, filter, policy } = topics["view.*.image"] ?? {};
+    assertEquals([description, policy], ["What a view shows", "latest"]);
+    assertEquals(typeOf(payload), '{ "pixels": number }');
+    assertEquals(typeOf(filter), '{ "view": number }');
+    const { "view.*.image": _, ...others } = topics;
+    assertEquals(others, {
+      "view.log": { payload: { type: "string" } },
+      // It takes filters, whatever they are; the next one takes none.
+      "view.raw": { filter: {} },
+      "view.state": {},
+      "view.word": { filter: {} },
+    });
     assertEquals(Object.keys(contract.procedures), Object.keys(procedures));
+    assertEquals(Object.keys(contract.topics), Object.keys(topics));
     assertEquals((await session.describe()).contract, contract);
     await session.close();
   });
@@ -96,15 +128,19 @@ for (const wire of WIRES) {
     await second.describe();
     await second.close();
 
-    await using changed = makeServer({ width: z.string() });
+    await using changed = makeServer({ width: z.string(), payload: z.number() });
     const { session: third } = await pair(changed, {
       wire,
-      contract: { ...contract, procedures: { ...contract.procedures, "math.sub": "0" } },
+      contract: {
+        ...contract,
+        procedures: { ...contract.procedures, "math.sub": "0" },
+        topics: { ...contract.topics, "view.gone": "0" },
+      },
       onContract,
     });
     assertEquals(await told.promise, {
-      missing: ["procedure math.sub"],
-      changed: ["procedure image.resize"],
+      missing: ["procedure math.sub", "topic view.gone"],
+      changed: ["procedure image.resize", "topic view.log"],
     });
     assertEquals(await third.call("math.add", [1, 2]), 3);
     await third.close();
@@ -136,6 +172,17 @@ Deno.test("the types written for a server check, and refuse wrong calls", async 
         const joined: unknown = await session.api.text.join(",", 1, 2);
         for await (const { row } of session.stream("table.rows", [3])) row.toFixed();
         const end: "done" = await session.stream("table.rows", [3]);
+        for await (const { pixels } of session.subscribe("view.7.image")) pixels.toFixed();
+        const part = session.subscribe("view.7.image", { filter: { view: 1 } });
+        for await (const line of session.subscribe("view.log")) line.trim();
+        session.subscribe("view.raw", { filter: 7 });
+        part.unsubscribe();
+        // @ts-expect-error: another filter
+        session.subscribe("view.7.image", { filter: { view: "one" } });
+        // @ts-expect-error: it takes none
+        session.subscribe("view.state", { filter: 1 });
+        // @ts-expect-error: another payload
+        session.subscribe("view.log", (line: number) => line);
         try {
           console.log(joined, end);
         } catch (error) {
@@ -205,6 +252,13 @@ Deno.test("deno task describe prints a table, JSON, or writes types", async () =
   const resize = out.split("\n").find((line) => line.startsWith("image.resize"));
   assert(resize?.includes('=> { "pixels": number }') && resize.includes("Resizes the image"), out);
   assert(out.includes("table.rows"), out);
+  const image = out.split("\n").find((line) => line.startsWith("topic view.*.image"));
+  assert(
+    image !== undefined &&
+      image.includes('{ "pixels": number }; filter { "view": number }; latest'),
+    out,
+  );
+  assert(image.includes("What a view shows"), out);
   const json = JSON.parse((await run("--json")).out);
   assertEquals(tableOf(json), out.trimEnd());
   const refused = await run("--secret", "guess");

@@ -3,7 +3,14 @@
  * where a line has become valid.
  */
 import type { RpcError, Session } from "@hawser/hawser/client";
-import { caller, type Client, createServer, procedure } from "@hawser/hawser/server";
+import {
+  caller,
+  type Client,
+  createServer,
+  procedure,
+  type Server,
+  topic,
+} from "@hawser/hawser/server";
 import * as v from "valibot";
 import { z } from "zod";
 
@@ -53,6 +60,21 @@ const _server = createServer({
     },
   },
 });
+
+/** What serve() and every helper of an application's takes: any server, with topics or without. */
+function _anyServer(): Server[] {
+  const typed = createServer({
+    topics: { "view.*.image": topic<number>(), log: topic({ payload: z.string() }) },
+  });
+  typed.publish("view.1.image", 7);
+  typed.publish("log", "a line", { policy: "wait" });
+  // @ts-expect-error: another payload
+  typed.publish("log", 7);
+  // @ts-expect-error: another payload under a pattern
+  typed.publish("view.1.image", "seven");
+  typed.publish("undeclared", [1, "two"]);
+  return [typed, _server];
+}
 
 function _wrongResults(): void {
   // @ts-expect-error: the handler returns what the result's schema refuses
