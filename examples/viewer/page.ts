@@ -1,9 +1,12 @@
 /** The demo's page: shows the frames, and turns what the viewer does into calls. @module */
 /// <reference lib="dom" />
-import { connect } from "@hawser/hawser/client";
+import { connect, type PresenceEvent } from "@hawser/hawser/client";
+import { button, choice, element, find, press } from "./dom.ts";
 import { createPainter, MAPS, mix } from "./draw.ts";
+import { Figures } from "./figures.ts";
 import type { createViewer, Cursor, State } from "./main.ts";
 import { PRESETS } from "./simulation.ts";
+import { addFilm, Survey } from "./tools.ts";
 import type { Frame } from "./worker.ts";
 
 const canvas = find("picture", HTMLCanvasElement), draw = createPainter(canvas);
@@ -11,7 +14,7 @@ const feed = find("feed", HTMLInputElement), kill = find("kill", HTMLInputElemen
 const brush = find("brush", HTMLInputElement), notice = find("notice", HTMLElement);
 const cursors = new Map<string, HTMLElement>();
 let state: State | undefined, shown: Frame | undefined, colours: ImageData;
-let trips: number[] = [], frames = 0, since = performance.now(), skipped = 0, retryAt = 0;
+let retryAt = 0;
 
 // Whatever calls reject with is said in one place.
 addEventListener("unhandledrejection", (event) => {
@@ -33,19 +36,35 @@ const session = await connect<ReturnType<typeof createViewer>>(
     },
   },
 );
-session.subscribe<State>("viewer.state", showState);
-session.subscribe<Cursor>("viewer.cursor", showCursor);
-followFrames();
+const figures = new Figures(session), survey = new Survey(session);
+addFilm(session);
+session.subscribe("viewer.state", showState);
+session.subscribe<PresenceEvent>("wslink.presence", showPresence);
 followStatus();
 
-/** Takes the newest frame whenever the screen is ready for one; older ones are dropped. */
-async function followFrames() {
-  for await (const frame of session.subscribe<Frame>("viewer.frame", { buffer: 1 })) {
-    await new Promise(requestAnimationFrame);
-    skipped += Math.max(0, frame.frame - (shown?.frame ?? Infinity) - 1);
-    frames++;
-    show(frame);
-  }
+/** What of the frames this viewer wants: one link can carry more of it than another. */
+let every = 1, topic: "viewer.frame" | "viewer.film" = "viewer.frame", frames = follow();
+
+/** Takes the newest frame whenever the screen is ready for one, or all of them in their order. */
+function follow() {
+  const buffer = topic === "viewer.frame" ? 1 : 64;
+  const frames = every === 1
+    ? session.subscribe(topic, { buffer })
+    : session.subscribe(topic, { buffer, filter: { every } });
+  (async () => {
+    for await (const frame of frames) {
+      await new Promise(requestAnimationFrame);
+      figures.frame(frame.cells.length);
+      show(frame);
+    }
+  })();
+  return frames;
+}
+
+function followAnew(): void {
+  const before = frames;
+  frames = follow(); // first, so that there is always somebody who watches
+  before.unsubscribe();
 }
 
 async function followStatus() {
@@ -59,12 +78,15 @@ async function followStatus() {
     const { state, frame } = await session.call("viewer.join");
     showState(state);
     if (frame) show(frame);
+    press("rates", "No limit"); // a new connection has a link of its own
   }
 }
 
 function show(frame = shown) {
   shown = frame;
-  if (frame) draw(frame.cells, frame.size, colours);
+  if (!frame) return;
+  draw(frame.cells, frame.size, colours);
+  canvas.ariaLabel = `The simulation, ${frame.size} × ${frame.size} cells`;
 }
 
 function showState(next: State) {
@@ -81,9 +103,6 @@ function showState(next: State) {
   find("viewers", HTMLElement).replaceChildren(...next.viewers.map(({ id, name, colour }) => {
     return element("span", id === session.clientId ? `${name} (you)` : name, colour);
   }));
-  for (const [id, cursor] of cursors) {
-    if (!next.viewers.some((viewer) => viewer.id === id)) cursor.remove(), cursors.delete(id);
-  }
 }
 
 function showValues() {
@@ -93,20 +112,33 @@ function showValues() {
   }
 }
 
-function showCursor({ id, x, y }: Cursor) {
+/** Where others point is what they let be known about themselves. */
+function showPresence({ event, client: { id, data } }: PresenceEvent) {
+  if (event === "leave") return cursors.get(id)?.remove(), void cursors.delete(id);
   const viewer = state?.viewers.find((viewer) => viewer.id === id);
-  if (!viewer) return;
+  if (!viewer || id === session.clientId || !isCursor(data)) return;
   const cursor = cursors.get(id) ?? element("span", viewer.name, viewer.colour);
   cursors.set(id, cursor);
-  cursor.style.left = `${x * 100}%`;
-  cursor.style.top = `${y * 100}%`;
+  cursor.style.left = `${data.x * 100}%`;
+  cursor.style.top = `${data.y * 100}%`;
   canvas.after(cursor);
+}
+
+function isCursor(data: unknown): data is Cursor {
+  return typeof data === "object" && data !== null && "x" in data && "y" in data &&
+    typeof data.x === "number" && typeof data.y === "number";
+}
+
+let pointer: Cursor | undefined;
+function point(x: number, y: number): void {
+  if (!pointer) requestAnimationFrame(() => (session.setData(pointer), pointer = undefined));
+  pointer = { x, y };
 }
 
 let stroke: [x: number, y: number] | undefined;
 canvas.onpointerdown = canvas.onpointermove = (event) => {
   const x = event.offsetX / canvas.clientWidth, y = event.offsetY / canvas.clientHeight;
-  session.call("viewer.cursor", [x, y]);
+  point(x, y);
   if (event.type === "pointerdown") canvas.setPointerCapture(event.pointerId), stroke = [x, y];
   if (event.buttons === 0 || !stroke) return;
   session.call("viewer.paint", [...stroke, x, y, brush.valueAsNumber]);
@@ -124,60 +156,26 @@ button("actions", "Reset", () => session.call("viewer.reset"));
 for (const name of PRESETS.keys()) {
   button("presets", name, () => session.call("viewer.preset", [name]));
 }
+choice("rates", { "No limit": 0, "20 Mbit/s": 20, "4 Mbit/s": 4, "1 Mbit/s": 1 }, (rate) => {
+  session.call("viewer.link", [rate * 1e6 / 8]);
+});
+choice("details", { "512²": 1, "256²": 2, "128²": 4 }, (value) => (every = value, followAnew()));
+choice("policies", { "Newest": true, "Every frame": false }, (newest) => {
+  topic = newest ? "viewer.frame" : "viewer.film";
+  followAnew();
+});
 for (const [name, map] of MAPS) {
-  const choose = () => (press("maps", name), colours = mix(map), show());
+  const choose = () => {
+    press("maps", name);
+    survey.recolour(colours = mix(map));
+    show();
+  };
   const swatch = button("maps", name, choose);
   swatch.title = name;
   swatch.style.backgroundImage = `linear-gradient(90deg, ${map})`;
   if (name === "Viridis") choose();
 }
-
-function measure() {
-  const now = performance.now(), rate = frames * 1000 / (now - since);
-  const trip = trips.sort((a, b) => a - b)[trips.length >> 1] ?? 0;
-  const figures = {
-    "frames/s": rate.toFixed(0),
-    "MB/s": (rate * (shown?.cells.length ?? 0) / 1e6).toFixed(1),
-    "ms trip": trip.toFixed(trip < 10 ? 1 : 0),
-    skipped: String(skipped),
-    viewers: String(state?.viewers.length ?? 0),
-  };
-  find("figures", HTMLElement).replaceChildren(
-    ...Object.entries(figures).flatMap(([name, it]) => [element("dt", name), element("dd", it)]),
-  );
-  since = now, frames = 0;
-  if (session.status.state !== "open") return;
-  session.call("viewer.ping").then(() => trips = [...trips.slice(-4), performance.now() - now]);
-}
-measure();
-setInterval(measure, 1000);
 setInterval(() => {
   const seconds = Math.max(0, (retryAt - performance.now()) / 1000);
   if (retryAt) notice.textContent = `Back in ${seconds.toFixed(1)} s`;
 }, 100);
-
-function find<T extends HTMLElement>(id: string, type: new () => T): T {
-  const found = document.getElementById(id);
-  if (found instanceof type) return found;
-  throw new Error(`The page has no ${type.name} named "${id}"`);
-}
-
-function element(tag: string, text: string, colour?: string): HTMLElement {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (colour) made.className = "tag", made.style.setProperty("--colour", colour);
-  return made;
-}
-
-function button(group: string, text: string, act: () => void): HTMLElement {
-  const made = element("button", text);
-  made.onclick = act;
-  find(group, HTMLElement).append(made);
-  return made;
-}
-
-function press(group: string, text: string | undefined): void {
-  for (const button of find(group, HTMLElement).children) {
-    button.ariaPressed = String(button.textContent === text);
-  }
-}

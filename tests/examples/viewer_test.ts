@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { connect, RpcError } from "@hawser/hawser/client";
+import { connect, type PresenceEvent, RpcError } from "@hawser/hawser/client";
 import { serve } from "@hawser/hawser/server";
-import { createViewer, type Cursor, type State } from "../../examples/viewer/main.ts";
+import { createViewer, type State } from "../../examples/viewer/main.ts";
 import { type Parameters, PRESETS, Simulation } from "../../examples/viewer/simulation.ts";
+import { parametersOf, type Tile, TILE_SIZE } from "../../examples/viewer/survey.ts";
 import type { Frame, Order } from "../../examples/viewer/worker.ts";
 import { JsonDecoder } from "@hawser/hawser/protocol";
 import { RawSocket } from "../_raw_socket.ts";
@@ -126,24 +127,29 @@ Deno.test("the worker runs while it is told to, and else makes the steps it is a
   worker.terminate();
 });
 
-/** Someone who watches: a session, and readers of the three topics. */
+/** Someone who watches: a session, and readers of two topics. */
 async function watch(url: string) {
   const session = await connect<ReturnType<typeof createViewer>>(url);
+  const ready: Promise<void>[] = [];
   function read<T>(topic: string): () => Promise<T> {
-    const values = session.subscribe<T>(topic, { buffer: 1000 })[Symbol.asyncIterator]();
+    const subscription = session.subscribe<T>(topic, { buffer: 1000 });
+    ready.push(subscription.ready);
+    const values = subscription[Symbol.asyncIterator]();
     return async () => {
       const { value } = await values.next();
       if (value === undefined) throw new Error(`${topic} has ended`);
       return value;
     };
   }
-  return {
+  const viewer = {
     session,
     frame: read<Frame>("viewer.frame"),
-    cursor: read<Cursor>("viewer.cursor"),
     state: read<State>("viewer.state"),
     [Symbol.asyncDispose]: () => session.close(),
   };
+  // What is published before the server knows of it isn't sent.
+  await Promise.all(ready);
+  return viewer;
 }
 
 /** Reads until a value is as wanted. */
@@ -236,7 +242,8 @@ Deno.test("nonsense is refused with what was expected, and changes nothing", asy
     ["viewer.preset", ["constructor"], "preset must be one of Coral,"],
     ["viewer.pause", ["no"], 'paused must be true or false: received "no"'],
     ["viewer.paint", [0, 0, 1, 1], "radius must be a number"],
-    ["viewer.cursor", [{}, 0], "a place must be a number from 0 to 1: received {}"],
+    ["viewer.paint", [{}, 0, 1, 1, 0.01], "a place must be a number from 0 to 1: received {}"],
+    ["viewer.link", ["fast"], 'rate must be a number from 0 to 1000000000000: received "fast"'],
   ];
   for (const [method, args, message] of nonsense) {
     const error = await assertRejects(() => session.call(method, args), RpcError);
@@ -246,14 +253,140 @@ Deno.test("nonsense is refused with what was expected, and changes nothing", asy
   assertEquals((await session.call<{ state: State }>("viewer.join")).state, state);
 });
 
-Deno.test("a cursor is shown to the others, and not to the one whose it is", async () => {
+Deno.test("where a viewer points is what others learn of it, until it leaves", async () => {
   await using listening = await serve(createViewer(), { port: 0 });
   await using one = await watch(listening.webSocketUrl);
-  await using other = await watch(listening.webSocketUrl);
-  await one.session.call("viewer.cursor", [0.25, 2]);
-  assertEquals(await other.cursor(), { id: one.session.clientId, x: 0.25, y: 1 });
-  await other.session.call("viewer.cursor", [0.5, 0.5]);
-  assertEquals(await one.cursor(), { id: other.session.clientId, x: 0.5, y: 0.5 });
+  const other = await watch(listening.webSocketUrl);
+  const events = one.session.subscribe<PresenceEvent>("wslink.presence");
+  await events.ready;
+  await other.session.setData({ x: 0.25, y: 1 });
+  await other.session.close();
+  const seen: [string, string, unknown][] = [];
+  for await (const { event, client: { id, data } } of events) {
+    seen.push([event, id, data]);
+    if (event === "leave") break;
+  }
+  const id = other.session.clientId, data = { x: 0.25, y: 1 };
+  assertEquals(seen, [["update", id, data], ["leave", id, data]]);
+});
+
+Deno.test("frames are made while somebody wants them, thinned out for who asks", async () => {
+  await using listening = await serve(createViewer(), { port: 0 });
+  await using session = await connect<ReturnType<typeof createViewer>>(listening.webSocketUrl);
+  await session.call("viewer.join");
+  assertEquals((await session.call("viewer.join")).frame, null, "nobody watches");
+
+  const whole = session.subscribe("viewer.frame", { buffer: 1000 });
+  const quarter = session.subscribe("viewer.frame", { buffer: 1000, filter: { every: 4 } });
+  const wholes = new Map<number, Uint8Array>();
+  const [big, small] = await new Promise<[Uint8Array, Uint8Array]>((resolve) => {
+    const thin = new Map<number, Uint8Array>();
+    const pair = (frame: number) => {
+      const [big, small] = [wholes.get(frame), thin.get(frame)];
+      if (big && small) resolve([big, small]);
+    };
+    (async () => {
+      for await (const { frame, cells } of whole) wholes.set(frame, cells), pair(frame);
+    })();
+    (async () => {
+      for await (const { frame, size, cells } of quarter) {
+        assertEquals(size, 128);
+        thin.set(frame, cells);
+        pair(frame);
+      }
+    })();
+  });
+  assertEquals(small.length, 128 ** 2);
+  for (const [x, y] of [[0, 0], [5, 3], [127, 127]] as const) {
+    assertEquals(small[y * 128 + x], big[y * 4 * 512 + x * 4], `cell ${x}, ${y}`);
+  }
+  const nonsense = session.subscribe("viewer.frame", { filter: { every: 3 } });
+  await assertRejects(async () => {
+    for await (const _ of nonsense);
+  }, RpcError);
+
+  await Promise.all([whole.unsubscribe(), quarter.unsubscribe()]);
+  // The worker may have one more on its way, and then it makes no step by itself.
+  const frameNow = async () => (await session.call("viewer.join")).frame?.frame ?? 0;
+  await until(async () => {
+    const before = await frameNow();
+    await session.call("viewer.step"); // answered by a frame, since nothing runs
+    return await until(frameNow, (now) => now > before) - before;
+  }, (made) => made === 1);
+});
+
+Deno.test("a survey shows its tiles as they are done, and stops when its caller does", async () => {
+  await using listening = await serve(createViewer(), { port: 0 });
+  await using session = await connect<ReturnType<typeof createViewer>>(listening.webSocketUrl);
+  const stop = new AbortController();
+  const tiles: Tile[] = [];
+  const survey = session.call("viewer.survey", [], {
+    signal: stop.signal,
+    onProgress(tile) {
+      tiles.push(Object(tile));
+      if (tiles.length === 3) stop.abort();
+    },
+  });
+  await assertRejects(() => survey, DOMException);
+  assertEquals(tiles.map(({ index }) => index), [0, 1, 2]);
+  assertEquals(tiles[2]?.cells.length, TILE_SIZE ** 2);
+  assertEquals(tiles[2]?.feed, parametersOf(2).feed);
+  const calls = session.stats().calls.find(({ method }) => method === "viewer.survey");
+  assertEquals([calls?.abandoned, calls?.running], [1, 0]);
+});
+
+Deno.test("a film is a stream of images, and who has seen enough ends it", async () => {
+  const server = createViewer();
+  await using listening = await serve(server, { port: 0 });
+  await using session = await connect<typeof server>(listening.webSocketUrl);
+  const images: Uint8Array[] = [];
+  for await (const image of session.stream("viewer.record", [2])) images.push(image);
+  assertEquals(images.length, 2);
+  for (const image of images) {
+    assertEquals(new TextDecoder().decode(image.subarray(0, 15)), "P5\n512 512\n255\n");
+    assertEquals(image.length, 15 + 512 ** 2);
+  }
+  const events = server.events({ only: ["call"] });
+  for await (const _ of session.stream("viewer.record", [600])) break;
+  const { value } = await events.next();
+  assertEquals(value?.method, "viewer.record");
+  await events.return?.();
+  await assertRejects(
+    async () => {
+      for await (const _ of session.stream("viewer.record", [NaN]));
+    },
+    RpcError,
+    "frames must be a number",
+  );
+});
+
+Deno.test("a slow link drops frames, and neither calls nor other viewers wait for it", async () => {
+  const server = createViewer();
+  await using listening = await serve(server, { port: 0 });
+  await using slow = await watch(listening.webSocketUrl);
+  await using live = await watch(listening.webSocketUrl);
+  const stats = slow.session.subscribe("viewer.stats");
+  await slow.frame();
+  await slow.session.call("viewer.link", [500_000]); // two frames a second
+  const { rate, dropped } = await until(async () => {
+    for await (const stats of slow.session.subscribe("viewer.stats")) return stats;
+    throw new Error("viewer.stats has ended");
+  }, ({ dropped }) => dropped > 30);
+  assertEquals(rate, 500_000);
+  const first = await live.frame();
+  for (let i = 0; i < 30; i++) await live.frame();
+  const client = server.clients.get(slow.session.clientId);
+  assert((client?.dropped ?? 0) >= dropped);
+  assert((server.clients.get(live.session.clientId)?.dropped ?? Infinity) < dropped);
+  assert(first.frame > 0);
+  // While a frame is always on its way, a call's answer comes between its pieces.
+  const frames: number[] = [];
+  const reading = slow.session.subscribe<Frame>("viewer.frame", ({ frame }) => frames.push(frame));
+  for (let i = 0; i < 5; i++) await slow.session.ping();
+  assert(frames.length < 5, `five calls took as long as ${frames.length} frames`);
+  reading.unsubscribe();
+  stats.unsubscribe();
+  await slow.session.call("viewer.link", [0]);
 });
 
 Deno.test("viewers have a name and a colour each, until they leave", async () => {
