@@ -219,6 +219,7 @@ export const CASES: readonly Case[] = [
         await using server = await start();
         await using session = await connect(server.webSocketUrl, { wire });
         const frames = session.subscribe<Uint8Array>("image");
+        await frames.ready;
         const sizes = [5_000_000, 10, 4_194_305, 0];
         for (const size of sizes) await server.publish("image", new Uint8Array(size));
         const received: number[] = [];

@@ -339,6 +339,8 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       const heard = [first, second].map((session) =>
         session.subscribe<{ number: number; data: Uint8Array }>("a.topic")
       );
+      // What another client publishes may overtake a request to subscribe.
+      await Promise.all(heard.map(({ ready }) => ready));
       const calls = [first, second].map((session, index) =>
         Promise.all(
           Array.from({ length: 50 }, (_, number) => session.call("test.echo", [index, number])),
