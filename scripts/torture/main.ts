@@ -13,6 +13,7 @@
 import { chooseRegistry } from "../_deno.ts";
 import { longStream, safeCalls } from "./calls.ts";
 import { crowd } from "./crowd.ts";
+import { topics } from "./topics.ts";
 import { soak } from "./soak.ts";
 import { fuzz } from "./fuzz.ts";
 import { model } from "./model.ts";
@@ -26,6 +27,7 @@ import { Random } from "./_random.ts";
 const BESIDE: ReadonlyMap<string, Try> = new Map<string, Try>([
   ["calls", safeCalls],
   ["stream", longStream],
+  ["topics", topics],
   ["kills", kills],
   ["fuzz", fuzz],
   ["model", model],
