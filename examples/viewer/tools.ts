@@ -49,6 +49,7 @@ export class Survey {
     canvas.width = canvas.height = TILES * TILE_SIZE;
     addTask("survey", "Survey all patterns", async (signal, progress) => {
       this.#tiles = [];
+      canvas.hidden = false;
       this.#context?.clearRect(0, 0, canvas.width, canvas.height);
       const onProgress = (tile: unknown) => {
         if (!isTile(tile)) return;
