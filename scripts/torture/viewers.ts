@@ -75,7 +75,7 @@ async function show({ quick, random, log }: Trial): Promise<Figure[]> {
   const grown = during.rss - before.rss;
   return [{
     promise: `${total} viewers of ${RATE} pictures/s of ${size(PICTURE)}, one stalled ` +
-      `${seconds} s, ${slow} on slow links: the others keep 0.95 of their rate`,
+      `${seconds} s, ${slow} on slow links: the others keep 0.95 of what they saw before`,
     measured: `the least of them saw ${during.rate.toFixed(3)}, before the stall ` +
       `${before.rate.toFixed(3)}; at most ${during.late} ms late`,
     kept: during.rate >= 0.95 * Math.min(1, before.rate),
