@@ -1,7 +1,7 @@
 /** What a session and its connections have between them. */
 import type { Procedures } from "../protocol/api.ts";
 import type { Frame, Wire } from "../protocol/codec.ts";
-import type { CloseInfo, RpcError } from "../protocol/errors.ts";
+import type { CloseInfo, Gap, RpcError } from "../protocol/errors.ts";
 import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { RemoteStream } from "../protocol/api.ts";
@@ -21,7 +21,7 @@ export interface Link {
   readonly agreement: Ticket | undefined;
   /** Makes what the features need; absent without features, as with wslink's servers. */
   readonly Extended:
-    | (new (options: ClientSessionOptions, link: Link, revoked: Revoked) => Caller)
+    | (new (options: ClientSessionOptions, link: Link, subscribers: Subscribers) => Caller)
     | undefined;
   /** Sends a message, or throws without having sent anything. */
   send(message: OutgoingMessage, order?: string): void;
@@ -41,8 +41,15 @@ export interface Link {
   open(receive: (message: Message, size: number) => void): void;
 }
 
-/** Takes the server's word that it has ended a subscription. */
-export type Revoked = (interest: Interest, error: RpcError) => void;
+/** Takes the server's word about subscriptions. */
+export interface Subscribers {
+  /** It has ended one. */
+  refuse(interest: Interest, error: RpcError): void;
+  /** It keeps no more what one has missed. */
+  missed(interest: Interest, gap: Gap): void;
+  /** So many publications come to one at once. */
+  expect(interest: Interest, count: number): void;
+}
 
 /** What `connect()` gives a session. */
 export interface ClientSessionOptions {

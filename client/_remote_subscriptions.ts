@@ -1,8 +1,15 @@
 /** Subscriptions as a Hawser server keeps them: what is asked for, and what is taken away. */
-import { ProtocolError, RpcError } from "../protocol/errors.ts";
-import { SUBSCRIBE_METHOD, UNSUBSCRIBE_METHOD, UNSUBSCRIBED_METHOD } from "../protocol/interest.ts";
-import { isMap, parseError } from "../protocol/messages.ts";
+import { type HistoryPlace, ProtocolError, RpcError } from "../protocol/errors.ts";
+import {
+  HISTORY_METHOD,
+  RECOVER_METHOD,
+  SUBSCRIBE_METHOD,
+  UNSUBSCRIBE_METHOD,
+  UNSUBSCRIBED_METHOD,
+} from "../protocol/interest.ts";
+import { isMap, type KeptPlace, parseError } from "../protocol/messages.ts";
 import type { CallOptions } from "../session/outgoing.ts";
+import type { Subscribers } from "./_link.ts";
 import type { Interest, RemoteSubscriptions as Remote } from "./subscriptions.ts";
 
 /** What subscriptions need of their connection. */
@@ -13,8 +20,7 @@ export interface RemoteSubscriptionsHost {
     options: CallOptions,
     onResult?: (result: unknown) => void,
   ): Promise<unknown>;
-  /** The server has ended a subscription. */
-  revoked(interest: Interest, error: RpcError): void;
+  readonly subscribers: Subscribers;
 }
 
 /** Whoever can't wait ends the subscription: an answer that comes too late would leave one behind. */
@@ -25,7 +31,13 @@ export class RemoteSubscriptions implements Remote {
   readonly #host: RemoteSubscriptionsHost;
   readonly #begun = new Map<Interest, Promise<number>>();
   readonly #bySid = new Map<number, Interest>();
-  readonly #bySelection = new Map<number, Interest>();
+  readonly #bySelection = new Map<number, Set<Interest>>();
+  /** Those that have histories, and what has come of each by its number. */
+  readonly #places = new Map<Interest, Map<number, MutablePlace>>();
+  /** Those that have asked for what they missed: what comes before the answer comes again behind it. */
+  readonly #recovering = new Map<Interest, object>();
+  /** How often the session was taken up again. */
+  #resumes = 0;
 
   constructor(host: RemoteSubscriptionsHost) {
     this.#host = host;
@@ -50,22 +62,85 @@ export class RemoteSubscriptions implements Remote {
     }
   }
 
-  selected(selection: number): Interest | undefined {
-    return this.#bySelection.get(selection);
+  selected(selection: number): Iterable<Interest> {
+    return this.#bySelection.get(selection) ?? [];
+  }
+
+  admits(interest: Interest, { log, offset }: KeptPlace): boolean {
+    const place = this.#places.get(interest)?.get(log);
+    // What comes before the server has said where it begins comes again behind that.
+    if (place === undefined || offset <= place.offset) return false;
+    place.offset = offset;
+    return true;
+  }
+
+  /** The session goes on over another connection, and publications were lost with the last one. */
+  resumed(): void {
+    this.#resumes++;
+    for (const [sid, interest] of this.#bySid) {
+      if (this.#places.has(interest)) this.#recover(sid, interest);
+    }
   }
 
   /** Takes a notification; tells whether it was one about subscriptions. */
-  notified(method: string, [sid, error]: readonly unknown[]): boolean {
+  notified(method: string, [sid, about]: readonly unknown[]): boolean {
+    if (method === HISTORY_METHOD) {
+      const interest = typeof sid === "number" ? this.#bySid.get(sid) : undefined;
+      if (interest) this.#goOn(interest, about);
+      return true;
+    }
     if (method !== UNSUBSCRIBED_METHOD) return false;
     const interest = typeof sid === "number" ? this.#forget(sid) : undefined;
-    if (interest) this.#host.revoked(interest, RpcError.fromWire(parseError(error)));
+    if (interest) this.#host.subscribers.refuse(interest, RpcError.fromWire(parseError(about)));
     return true;
+  }
+
+  /** The server says from where on a history's publications come. */
+  #goOn(interest: Interest, about: unknown): void {
+    const places = this.#places.get(interest);
+    // One from before the break may be sent again after it.
+    if (places === undefined || this.#recovering.has(interest) || !isMap(about)) return;
+    const { topic, log, epoch, offset, head, gap } = about;
+    if (
+      typeof topic !== "string" || typeof log !== "number" || typeof epoch !== "string" ||
+      typeof offset !== "number"
+    ) return;
+    const before = places.get(log);
+    if (before && offset <= before.offset) return;
+    const place = { epoch, offset };
+    places.set(log, place);
+    interest.places.set(topic, place);
+    const { subscribers } = this.#host;
+    const from = before ?? (isPlace(gap) ? gap : undefined);
+    if (from && gap !== undefined) {
+      const at = { epoch: from.epoch, offset: from.offset };
+      subscribers.missed(interest, { topic, from: at, to: { epoch, offset } });
+    }
+    if (typeof head === "number" && head > offset) subscribers.expect(interest, head - offset);
+  }
+
+  async #recover(sid: number, interest: Interest): Promise<void> {
+    const token = {};
+    this.#recovering.set(interest, token);
+    this.#places.set(interest, new Map());
+    const options = { kwargs: startOf(interest), timeout: FOR_EVER };
+    try {
+      await this.#host.request(RECOVER_METHOD, [sid], options, () => {
+        // After another break there is another answer to wait for.
+        if (this.#recovering.get(interest) === token) this.#recovering.delete(interest);
+      });
+    } catch (error) {
+      // What ends with the connection begins again with the next.
+      if (!(error instanceof RpcError) || this.#forget(sid) === undefined) return;
+      this.#host.subscribers.refuse(interest, error);
+    }
   }
 
   async #ask(interest: Interest): Promise<number> {
     const { name, filter } = interest;
-    const kwargs = filter === undefined ? {} : { filter };
+    const kwargs = { ...(filter === undefined ? {} : { filter }), ...startOf(interest) };
     const options = { kwargs, timeout: FOR_EVER };
+    const resumes = this.#resumes;
     let sid: number | undefined;
     await this.#host.request(SUBSCRIBE_METHOD, [name], options, (answer) => {
       if (!isMap(answer) || typeof answer.sid !== "number") return;
@@ -74,8 +149,14 @@ export class RemoteSubscriptions implements Remote {
       // The first publication may come in the same frame as the answer.
       const { selection } = answer;
       if (typeof selection === "number" && selection > 0) {
-        this.#bySelection.set(selection, interest);
+        const others = this.#bySelection.get(selection);
+        if (others) others.add(interest);
+        else this.#bySelection.set(selection, new Set([interest]));
       }
+      if (answer.history !== true) return;
+      this.#places.set(interest, new Map());
+      // The answer has outlived a break, and what followed it has not.
+      if (resumes !== this.#resumes) this.#recover(sid, interest);
     });
     if (sid !== undefined) return sid;
     throw new ProtocolError("bad-message", `The answer about ${name} names no subscription`);
@@ -84,9 +165,26 @@ export class RemoteSubscriptions implements Remote {
   #forget(sid: number): Interest | undefined {
     const interest = this.#bySid.get(sid);
     this.#bySid.delete(sid);
-    for (const [selection, other] of this.#bySelection) {
-      if (other === interest) this.#bySelection.delete(selection);
+    if (interest === undefined) return undefined;
+    this.#places.delete(interest);
+    this.#recovering.delete(interest);
+    for (const [selection, others] of this.#bySelection) {
+      if (others.delete(interest) && others.size === 0) this.#bySelection.delete(selection);
     }
     return interest;
   }
+}
+
+type MutablePlace = { -readonly [K in keyof HistoryPlace]: HistoryPlace[K] };
+
+function isPlace(value: unknown): value is HistoryPlace & Record<string, unknown> {
+  return isMap(value) && typeof value.epoch === "string" && typeof value.offset === "number";
+}
+
+/** Where an interest begins: where it was, or so many publications back. */
+function startOf({ places, last }: Interest): Record<string, unknown> {
+  return {
+    ...(places.size > 0 ? { since: Object.fromEntries(places) } : {}),
+    ...(last > 0 ? { last } : {}),
+  };
 }

@@ -20,7 +20,7 @@ import type { CallOptions, Request } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import { Registry } from "../session/registry.ts";
 import { RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
-import type { Caller, ClientSessionOptions, Link, Revoked, ShownTicket } from "./_link.ts";
+import type { Caller, ClientSessionOptions, Link, ShownTicket, Subscribers } from "./_link.ts";
 import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
 import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 
@@ -70,10 +70,10 @@ export class ExtendedCaller implements Caller {
    *
    * @param options How the session behaves.
    * @param link The connection.
-   * @param revoked Called when the server has ended a subscription.
+   * @param subscribers Who is told what the server says about subscriptions.
    * @throws {TypeError} If a procedure's name or definition is bad.
    */
-  constructor(options: ClientSessionOptions, link: Link, revoked: Revoked) {
+  constructor(options: ClientSessionOptions, link: Link, subscribers: Subscribers) {
     const registry = new Registry<IncomingCall>();
     for (const [name, definition] of Object.entries(options.procedures)) {
       registry.register(name, definition);
@@ -105,7 +105,7 @@ export class ExtendedCaller implements Caller {
       ? new RemoteSubscriptions({
         request: (method, args, options, onResult) =>
           this.#peer.request(method, args, options, onResult),
-        revoked,
+        subscribers,
       })
       : undefined;
     this.#heartbeat = link.features.has("ping") ? options.heartbeat : 0;
@@ -210,6 +210,7 @@ export class ExtendedCaller implements Caller {
     this.#connected = this.#heard = true;
     this.#beat();
     for (const { frames, order } of missing) link.transmit(frames, order);
+    this.subscriptions?.resumed();
     return true;
   }
 

@@ -28,6 +28,8 @@ import {
   type CloseInfo,
   ConnectionClosedError,
   ErrorCode,
+  type Gap,
+  GapError,
   isRpcError,
   RpcError,
   TimeoutError,
@@ -61,13 +63,30 @@ export interface SubscribeOptions<F = unknown> {
    * @default {undefined}
    */
   readonly filter?: F;
+  /**
+   * How many publications from before come first, as far as the topic has a
+   * history; of a filter's or pattern's, those that it lets through. A wslink
+   * server has none.
+   *
+   * @default {0}
+   */
+  readonly last?: number;
+  /**
+   * Called where publications of a topic with a history are missing for good: the
+   * server keeps them no more, or was restarted. A reader gets to it between the
+   * values that it is between. Without it, `onError` of `connect()` gets a `GapError`.
+   *
+   * @default {undefined}
+   */
+  readonly onGap?: (gap: Gap) => void;
 }
 
 /** How a subscription that is read with `for await` behaves. */
 export interface SubscribeStreamOptions<F = unknown> extends SubscribeOptions<F> {
   /**
    * How many values may wait for the reader; past it, the oldest is dropped
-   * and counted. 1 keeps the newest only.
+   * and counted. 1 keeps the newest only. By default there is room for what comes
+   * from a topic's history, in addition.
    *
    * @default {64}
    */
@@ -561,17 +580,35 @@ export class ClientSession<S = unknown> implements Session<S> {
   ): Subscription<unknown> {
     const [callback, options] = typeof first === "function" ? [first, second] : [undefined, first];
     const { signal, filter } = options;
-    const { buffer = DEFAULT_BUFFER }: SubscribeStreamOptions = options;
-    if (!(buffer >= 1)) throw new RangeError(`buffer must be 1 or more: received ${buffer}`);
+    const { buffer }: SubscribeStreamOptions = options;
+    const { last = 0, onGap } = options;
+    if (buffer !== undefined && !(buffer >= 1)) {
+      throw new RangeError(`buffer must be 1 or more: received ${buffer}`);
+    }
+    if (!Number.isInteger(last) || last < 0) {
+      throw new RangeError(`last must be an integer from 0 on: received ${last}`);
+    }
     signal?.throwIfAborted();
     const unsubscribe = () => void subscription.unsubscribe();
-    const subscription = new TopicSubscription(topic, buffer, callback, () => {
-      signal?.removeEventListener("abort", unsubscribe);
+    const { onError } = this.#options;
+    const subscription = new TopicSubscription(topic, {
+      buffer: buffer ?? DEFAULT_BUFFER,
+      fixed: buffer !== undefined,
+      callback,
+      onGap(gap) {
+        if (onGap === undefined) return onError(new GapError(gap));
+        try {
+          onGap(gap);
+        } catch (error) {
+          onError(error);
+        }
+      },
+      release: () => signal?.removeEventListener("abort", unsubscribe),
     });
     signal?.addEventListener("abort", unsubscribe);
     if (this.#status.state === "closed") subscription.end(this.#status.error);
     // To say nothing about the filter is to say null, as the wire does.
-    else this.#subscriptions.add(topic, filter ?? undefined, subscription);
+    else this.#subscriptions.add(topic, filter ?? undefined, subscription, last);
     return subscription;
   }
 
@@ -698,7 +735,7 @@ export class ClientSession<S = unknown> implements Session<S> {
         ? new link.Extended(
           this.#options,
           link,
-          (interest, error) => this.#subscriptions.refuse(interest, error),
+          this.#subscriptions,
         )
         : new PlainCaller({
           prefix: link.clientId,

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { ErrorCode, RpcError } from "../protocol/errors.ts";
+import { ErrorCode, type Gap, type HistoryPlace, RpcError } from "../protocol/errors.ts";
 import { filterKey, isPattern, overlaps } from "../protocol/interest.ts";
-import type { PublicationMessage } from "../protocol/messages.ts";
+import type { KeptPlace, PublicationMessage } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
 import type { SubscriptionStats } from "./stats.ts";
@@ -27,6 +27,8 @@ export interface Subscription<T> extends AsyncIterable<T, void, void> {
   readonly ready: Promise<void>;
   /** How many values were dropped because the reader was behind. */
   readonly dropped: number;
+  /** How often publications of a topic with a history were missed for good: see `onGap`. */
+  readonly gaps: number;
   /**
    * Reads topics as well as values, where a pattern stands for many topics.
    *
@@ -54,6 +56,10 @@ export interface Interest {
   received: number;
   /** Whether the server is known to send it, over the connection that there is now. */
   acknowledged: boolean;
+  /** How many publications from before it wants. */
+  readonly last: number;
+  /** What has come of each history, by its topic. */
+  readonly places: Map<string, HistoryPlace>;
 }
 
 /** Subscriptions as a Hawser server keeps them. */
@@ -63,7 +69,9 @@ export interface RemoteSubscriptions {
   /** Unsubscribes; it never rejects. */
   end(interest: Interest): Promise<void>;
   /** Whose a selection is. */
-  selected(selection: number): Interest | undefined;
+  selected(selection: number): Iterable<Interest>;
+  /** Whether a publication of a topic with a history is the interest's next one. */
+  admits(interest: Interest, kept: KeptPlace): boolean;
 }
 
 /** All subscriptions of one session, over one connection after the other. */
@@ -74,6 +82,9 @@ export class Subscriptions {
   readonly #interests = new Map<string, Interest>();
   /** Those in patterns of topics, as far as they have no filter. */
   readonly #patterns = new Set<Interest>();
+  /** Those in topics that asked for the last publications: what others got already is theirs alone. */
+  readonly #backward = new Map<string, Set<Interest>>();
+  #lastKey = 0;
   /** Absent between connections. */
   #connection: { readonly remote: RemoteSubscriptions | undefined } | undefined;
 
@@ -82,21 +93,27 @@ export class Subscriptions {
     this.#onDrop = onDrop;
   }
 
-  add(name: string, filter: unknown, subscription: TopicSubscription): void {
-    const key = keyOf(name, filter);
+  add(name: string, filter: unknown, subscription: TopicSubscription, last = 0): void {
+    const shared = keyOf(name, filter);
+    const key = last > 0 ? `${shared}\n#${++this.#lastKey}` : shared;
     let interest = this.#interests.get(key);
     if (interest === undefined) {
-      const own = filter === undefined ? undefined : JSON.parse(key.slice(name.length + 1));
+      const own = filter === undefined ? undefined : JSON.parse(shared.slice(name.length + 1));
       interest = {
         name,
         key,
         filter: own,
+        last,
         subscribers: new Set(),
         received: 0,
         acknowledged: false,
+        places: new Map(),
       };
       this.#interests.set(key, interest);
-      if (filter === undefined && isPattern(name)) this.#patterns.add(interest);
+      if (filter === undefined) {
+        if (isPattern(name)) this.#patterns.add(interest);
+        else if (last > 0) this.#addBackward(interest);
+      }
     }
     interest.subscribers.add(subscription);
     subscription.onEnd = () => this.#remove(interest, subscription);
@@ -123,14 +140,29 @@ export class Subscriptions {
     for (const interest of this.#interests.values()) interest.acknowledged = false;
   }
 
-  receive({ topic, result, selection = 0 }: PublicationMessage): void {
+  receive(message: PublicationMessage): void {
+    const { topic, selection = 0 } = message;
     const remote = this.#connection?.remote;
     // To wslink the number means nothing.
-    if (remote && selection > 0) return this.#push(remote.selected(selection), topic, result);
-    this.#push(this.#interests.get(topic), topic, result);
-    for (const interest of this.#patterns) {
-      if (overlaps(interest.name, topic)) this.#push(interest, topic, result);
+    if (remote && selection > 0) {
+      for (const interest of remote.selected(selection)) this.#push(interest, message);
+      return;
     }
+    this.#push(this.#interests.get(topic), message);
+    for (const interest of this.#backward.get(topic) ?? []) this.#push(interest, message);
+    for (const interest of this.#patterns) {
+      if (overlaps(interest.name, topic)) this.#push(interest, message);
+    }
+  }
+
+  /** Publications were missed for good. */
+  missed(interest: Interest, gap: Gap): void {
+    for (const subscription of [...interest.subscribers]) this.#try(() => subscription.miss(gap));
+  }
+
+  /** So many publications come at once. */
+  expect(interest: Interest, count: number): void {
+    for (const subscription of interest.subscribers) subscription.expect(count);
   }
 
   /** The server doesn't send it, or not any more. */
@@ -178,20 +210,35 @@ export class Subscriptions {
   #forget(interest: Interest): boolean {
     if (this.#interests.get(interest.key) !== interest) return false;
     this.#patterns.delete(interest);
+    const backward = this.#backward.get(interest.name);
+    if (backward?.delete(interest) && backward.size === 0) this.#backward.delete(interest.name);
     return this.#interests.delete(interest.key);
   }
 
-  #push(interest: Interest | undefined, topic: string, value: unknown): void {
+  #addBackward(interest: Interest): void {
+    const known = this.#backward.get(interest.name);
+    if (known) known.add(interest);
+    else this.#backward.set(interest.name, new Set([interest]));
+  }
+
+  #push(interest: Interest | undefined, { topic, result, kept }: PublicationMessage): void {
     if (interest === undefined) return;
+    const remote = this.#connection?.remote;
+    if (kept && remote && !remote.admits(interest, kept)) return;
     interest.received++;
     for (const subscription of [...interest.subscribers]) {
       const { dropped } = subscription;
-      try {
-        subscription.push(topic, value);
-        if (subscription.dropped > dropped) this.#onDrop(interest.name);
-      } catch (error) {
-        this.#onError(error);
-      }
+      this.#try(() => subscription.push(topic, result));
+      if (subscription.dropped > dropped) this.#onDrop(interest.name);
+    }
+  }
+
+  /** An application's callback must not take the connection down. */
+  #try(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#onError(error);
     }
   }
 
@@ -209,26 +256,39 @@ function keyOf(name: string, filter: unknown): string {
 
 const NO_FILTERS = new RpcError(ErrorCode.invalidArguments, "The server takes no filters");
 
+/** What a subscription does with what comes. */
+export interface TopicSubscriptionOptions {
+  /** How many values wait for a reader; more if the server sends more at once, unless it was said. */
+  readonly buffer: number;
+  /** Whether that was said. */
+  readonly fixed: boolean;
+  /** What gets the values, if nobody reads them. */
+  readonly callback: ((value: unknown, topic: string) => void) | undefined;
+  /** Called with what was missed. */
+  readonly onGap: (gap: Gap) => void;
+  /** Called when it has ended. */
+  readonly release: () => void;
+}
+
+/** A value with its topic, or the place where some are missing. */
+type Item = readonly [topic: string, value: unknown] | { readonly gap: Gap };
+
 /** One subscription of the application's. */
 export class TopicSubscription implements Subscription<unknown> {
   readonly topic: string;
   /** Takes it out of the session's. */
   onEnd: () => Promise<void> = () => Promise.resolve();
-  readonly #stream: BoundedStream<[topic: string, value: unknown]>;
-  readonly #callback: ((value: unknown, topic: string) => void) | undefined;
+  gaps = 0;
+  readonly #options: TopicSubscriptionOptions;
+  readonly #stream: BoundedStream<Item>;
   readonly #ready = defer<void>();
   #left: Promise<void> | undefined;
 
-  constructor(
-    topic: string,
-    buffer: number,
-    callback: ((value: unknown, topic: string) => void) | undefined,
-    release: () => void,
-  ) {
+  constructor(topic: string, options: TopicSubscriptionOptions) {
     this.topic = topic;
-    this.#callback = callback;
-    this.#stream = new BoundedStream(buffer, () => {
-      release();
+    this.#options = options;
+    this.#stream = new BoundedStream(options.buffer, () => {
+      options.release();
       this.#left = this.onEnd();
       this.#ready.reject(new DOMException("The subscription was ended", "AbortError"));
     });
@@ -246,7 +306,7 @@ export class TopicSubscription implements Subscription<unknown> {
 
   /** Whether it has an iterator instead of a callback. */
   get isRead(): boolean {
-    return this.#callback === undefined;
+    return this.#options.callback === undefined;
   }
 
   acknowledge(): void {
@@ -254,8 +314,25 @@ export class TopicSubscription implements Subscription<unknown> {
   }
 
   push(topic: string, value: unknown): void {
-    if (this.#callback) this.#callback(value, topic);
-    else this.#stream.push([topic, value]);
+    const { callback } = this.#options;
+    if (callback) callback(value, topic);
+    else this.#put([topic, value]);
+  }
+
+  /** A reader learns of it between the values that it is between. */
+  miss(gap: Gap): void {
+    this.gaps++;
+    if (this.isRead) this.#put({ gap });
+    else this.#options.onGap(gap);
+  }
+
+  expect(count: number): void {
+    if (!this.#options.fixed) this.#stream.widen(this.#options.buffer + count);
+  }
+
+  #put(item: Item): void {
+    const dropped = this.#stream.push(item);
+    if (dropped && "gap" in dropped) this.#options.onGap(dropped.gap);
   }
 
   /** Ends it from the other side; `undefined` without an error. */
@@ -274,17 +351,35 @@ export class TopicSubscription implements Subscription<unknown> {
   }
 
   entries(): AsyncIterableIterator<[topic: string, value: unknown], void, void> {
-    return this.#stream;
+    return this.#iterate(([topic, value]) => [topic, value]);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, void, void> {
+    return this.#iterate(([, value]) => value);
+  }
+
+  #iterate<T>(
+    take: (item: readonly [topic: string, value: unknown]) => T,
+  ): AsyncIterableIterator<T, void, void> {
     const stream = this.#stream;
+    const { onGap } = this.#options;
     return {
       async next() {
-        const step = await stream.next();
-        return step.done ? step : { done: false, value: step.value[1] };
+        for (;;) {
+          const step = await stream.next();
+          if (step.done) return step;
+          const item = step.value;
+          if (!("gap" in item)) return { done: false, value: take(item) };
+          onGap(item.gap);
+        }
       },
-      return: () => stream.return(),
+      async return() {
+        await stream.return();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
     };
   }
 }

@@ -134,12 +134,14 @@ export class Lanes {
    * published often waits no longer than others. Where other messages came in
    * between, the topic's order comes first.
    */
-  replace(older: Entry, entry: Entry): void {
+  replace(older: Entry, entry: Entry, numbered = false): void {
     const { lane, node } = older;
     if (lane === undefined || node === undefined) return;
     const begun = lane.entries.first?.begun ? 1 : 0;
     const onlyLatest = lane.newest?.size === lane.entries.size - begun;
-    const place = onlyLatest ? lane.entries.insertBefore(entry, node) : lane.entries.push(entry);
+    const place = onlyLatest && !numbered
+      ? lane.entries.insertBefore(entry, node)
+      : lane.entries.push(entry);
     lane.entries.remove(node);
     older.lane = undefined;
     this.#size--;

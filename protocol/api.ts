@@ -185,6 +185,32 @@ export type Delivered<T> = unknown extends T ? T
     }
   : T;
 
+/**
+ * How much a topic keeps for subscribers that missed it. A pattern's topics share
+ * one history.
+ */
+export interface HistoryOptions {
+  /**
+   * How many publications.
+   *
+   * @default {limits.historyMessages}
+   */
+  readonly count?: number;
+  /**
+   * How many bytes they may have together, as msgpack and with 256 for each; one
+   * that has more by itself isn't kept.
+   *
+   * @default {limits.historyBytes}
+   */
+  readonly bytes?: number;
+  /**
+   * For how long, in ms.
+   *
+   * @default {Infinity}
+   */
+  readonly age?: number;
+}
+
 /** What of a topic's definition is known to both sides. */
 export interface TopicLike {
   /** What it is for, in a sentence. */
@@ -211,6 +237,8 @@ export interface TopicLike {
   readonly onLastUnsubscriber?: () => void | Promise<void>;
   /** How long nobody may listen until the producer is stopped, in ms. */
   readonly grace?: number;
+  /** What is kept of it for those who missed it. */
+  readonly history?: HistoryOptions;
   /** Whether clients that can't subscribe get it. */
   readonly wslink?: boolean;
   /** The types of what travels; never there at run time. */

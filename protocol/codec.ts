@@ -122,6 +122,10 @@ export interface Limits {
   readonly safeCalls: number;
   /** How many bytes those ends may have together. */
   readonly safeBytes: number;
+  /** How many publications a topic's history keeps, where the topic doesn't say. */
+  readonly historyMessages: number;
+  /** How many bytes they may have together, where the topic doesn't say. */
+  readonly historyBytes: number;
   /** How many bytes may wait for a connection's socket; what happens then is each publication's policy. */
   readonly queueBytes: number;
   /** How many messages may. */
@@ -183,6 +187,10 @@ export const DEFAULT_LIMITS: Limits = {
   // A thousand clients come back with a few calls each.
   safeCalls: 8192,
   safeBytes: 64 * 1024 * 1024,
+  // A minute of 16 publications a second, and twice the time a session is kept.
+  historyMessages: 1024,
+  // What a session may hold as well; a topic of meshes says how many it wants kept.
+  historyBytes: 16 * 1024 * 1024,
   // The largest message fits; frames published to many are shared, so what
   // several slow viewers hold is mostly the same memory.
   queueBytes: 256 * 1024 * 1024,

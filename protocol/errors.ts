@@ -305,6 +305,64 @@ export class QueueFullError extends Error {
   readonly code = "queue-full";
 }
 
+/** A place in the history of a topic, or of the topics of a pattern. */
+export interface HistoryPlace {
+  /** Which run of the server gave the offset; another run counts anew. */
+  readonly epoch: string;
+  /** The number of a publication, from 1. */
+  readonly offset: number;
+}
+
+/** Publications that a subscription has missed, and that the server keeps no more. */
+export interface Gap {
+  /** The topic with the history, or the pattern that the server defined it under. */
+  readonly topic: string;
+  /** What came up to here was received, or not asked for. */
+  readonly from: HistoryPlace;
+  /**
+   * What follows comes. In the same epoch the publications between are missing, as
+   * far as they were for this subscription; in another one nobody knows how many.
+   */
+  readonly to: HistoryPlace;
+}
+
+/**
+ * Publications of a topic with a history are missing, and the server keeps them
+ * no more. Only `onError` gets it, where a subscription has no `onGap`.
+ *
+ * @example
+ * ```ts
+ * import { GapError } from "@hawser/hawser/protocol";
+ *
+ * const from = { epoch: "7c9e6679", offset: 12 };
+ * const error = new GapError({ topic: "log", from, to: { ...from, offset: 99 } });
+ * console.assert(error.gap.to.offset === 99);
+ * ```
+ */
+export class GapError extends Error {
+  /** The class's name. */
+  override readonly name = "GapError";
+  /** A stable name for the condition. */
+  readonly code = "gap";
+  /** What is missing. */
+  readonly gap: Gap;
+
+  /**
+   * Makes the error.
+   *
+   * @param gap What is missing.
+   */
+  constructor(gap: Gap) {
+    const { topic, from, to } = gap;
+    super(
+      from.epoch === to.epoch
+        ? `Publications of ${topic} are missing: ${from.offset + 1} to ${to.offset}`
+        : `Publications of ${topic} are missing behind ${from.offset}: the server was restarted`,
+    );
+    this.gap = gap;
+  }
+}
+
 /** How a connection ended: the WebSocket close code and reason. */
 export interface CloseInfo {
   /** The close code (RFC 6455 section 7.4): 1006 when the socket broke without one. */

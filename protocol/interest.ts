@@ -15,6 +15,15 @@ export const UNSUBSCRIBE_METHOD = "wslink.unsubscribe";
 /** The notification `[sid, error]`: the server has ended a subscription. */
 export const UNSUBSCRIBED_METHOD = "wslink.unsubscribed";
 
+/** The request `[sid]` with `since` and `last` by name: what a subscription missed is to come. */
+export const RECOVER_METHOD = "wslink.recover";
+
+/**
+ * The notification `[sid, { topic, log, epoch, offset, head?, gap? }]`: from here on, a
+ * subscription gets what is behind an offset of a topic's history.
+ */
+export const HISTORY_METHOD = "wslink.history";
+
 /** The request `[topic?]`: who is connected, or listens. */
 export const PRESENCE_METHOD = "wslink.presence";
 

@@ -79,6 +79,16 @@ export interface PublicationMessage {
    * 0, as wslink's servers always send it, is the whole topic.
    */
   readonly selection?: number;
+  /** Its place in its topic's history: the field `hawser` of the message. */
+  readonly kept?: KeptPlace;
+}
+
+/** Where a publication stands among those that its topic's history keeps. */
+export interface KeptPlace {
+  /** Which history, of those of this run of the server. */
+  readonly log: number;
+  /** Its number in it, from 1. */
+  readonly offset: number;
 }
 
 /** A message with an id that is nothing else: its sender can be told so. */
@@ -247,8 +257,14 @@ function parseUnnumbered(value: unknown): Message {
     const end = id.lastIndexOf(":");
     if (end > 8) {
       const selection = Number(id.slice(end + 1));
-      const publication = { type: "publication", topic: id.slice(8, end), result } as const;
-      return selection > 0 ? { ...publication, selection } : publication;
+      const kept = placeIn(value.hawser);
+      return {
+        type: "publication",
+        topic: id.slice(8, end),
+        result,
+        ...(selection > 0 ? { selection } : {}),
+        ...(kept ? { kept } : {}),
+      };
     }
     return {
       type: "invalid",
@@ -267,6 +283,12 @@ function parseUnnumbered(value: unknown): Message {
   return isMap(hawser) && hawser.stream === true
     ? { type: "result", id, result, stream: true }
     : { type: "result", id, result };
+}
+
+function placeIn(hawser: unknown): KeptPlace | undefined {
+  if (!isMap(hawser)) return undefined;
+  const { log, offset } = hawser;
+  return typeof log === "number" && typeof offset === "number" ? { log, offset } : undefined;
 }
 
 /** What is not of its type counts as absent, as in wslink's own fields. */
@@ -344,6 +366,7 @@ function toUnnumbered(message: OutgoingMessage): Record<string, unknown> {
         wslink: "1.0",
         id: `publish:${message.topic}:${message.selection ?? 0}`,
         result: message.result ?? null,
+        ...(message.kept ? { hawser: message.kept } : {}),
       };
   }
 }

@@ -65,6 +65,13 @@ export interface SendOptions {
    * @default {""}
    */
   readonly key?: string;
+  /**
+   * Whether the order holds for messages of the policy `latest` too: a newer one
+   * takes no older one's place, but comes behind those between.
+   *
+   * @default {false}
+   */
+  readonly numbered?: boolean;
 }
 
 /** How a queue behaves. */
@@ -285,6 +292,26 @@ export class SendQueue implements BudgetMember {
   }
 
   /**
+   * Sends a message's frames if there is room for them, with some left for replies.
+   *
+   * @param frames The frames, which other queues may share.
+   * @param order Messages with the same one arrive in the order of sending.
+   * @returns Whether there was room; otherwise nothing has happened.
+   */
+  offer(frames: readonly Frame[], order: string): boolean {
+    if (frames.length === 0 || this.#sendAtOnce(frames, undefined)) return true;
+    let cost = 0;
+    for (const frame of frames) cost += frame.length;
+    const fits = this.#held + cost <= this.#bytes * 0.875 &&
+      this.#counted < this.#messages * 0.875 && this.#waiting.size === 0;
+    // One that is larger than the bound gets its chance when nothing else waits.
+    if (!fits && this.#held > 0) return false;
+    if (this.#budget && !this.#budget.fits(frames, cost)) return false;
+    this.send(frames, { order });
+    return true;
+  }
+
+  /**
    * Tells when the queue and the socket are done with frames that were sent, if
    * `send` said that they are not yet. With a socket that doesn't copy nobody
    * knows, and the callback isn't called.
@@ -440,7 +467,7 @@ export class SendQueue implements BudgetMember {
       entry.listed = this.#latest.push(entry);
       const older = this.#lanes.older(order, key);
       if (older) {
-        this.#lanes.replace(older, entry);
+        this.#lanes.replace(older, entry, options.numbered);
         this.#forget(older);
         this.#dropped++;
         this.#onDrop(order);

@@ -3,6 +3,7 @@ import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import { isInterest } from "../protocol/interest.ts";
 import { parse } from "../session/schema.ts";
 import type { Client, DroppingPolicy, PublishOptions } from "./client.ts";
+import type { History } from "./_history.ts";
 import type { ServerSession } from "./session.ts";
 import type { Producing } from "./topic.ts";
 
@@ -18,6 +19,8 @@ export class Definition {
   readonly name: string;
   /** Whether clients that can't subscribe get it. */
   readonly broadcast: boolean;
+  /** What it keeps; `undefined` if nothing. */
+  readonly history: History | undefined;
   readonly #options: TopicLike;
   readonly #grace: number;
   readonly #host: DefinitionHost;
@@ -26,7 +29,12 @@ export class Definition {
   #running: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(name: string, options: TopicLike, host: DefinitionHost) {
+  constructor(
+    name: string,
+    options: TopicLike,
+    host: DefinitionHost,
+    history: History | undefined,
+  ) {
     const { grace = 0, authorize, wslink = authorize === undefined } = options;
     if (!isInterest(name)) {
       throw new TypeError(`A topic's name is dot-separated words: received "${name}"`);
@@ -36,6 +44,7 @@ export class Definition {
     }
     this.name = name;
     this.broadcast = wslink;
+    this.history = history;
     this.#options = options;
     this.#grace = grace;
     this.#host = host;

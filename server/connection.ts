@@ -240,6 +240,18 @@ export class Connection {
   }
 
   /**
+   * Sends a publication's frames if there is room for them.
+   *
+   * @param frames The frames, shared with other connections.
+   * @param order Publications with the same one arrive in the order of sending.
+   * @returns Whether there was room.
+   */
+  offer(frames: readonly Frame[], order: string): boolean {
+    this.#active = true;
+    return this.#state !== "open" || this.#queue.offer(frames, order);
+  }
+
+  /**
    * Sends a publication's frames and tells when there is room for the next.
    *
    * @param frames The frames, shared with other connections.

@@ -9,6 +9,7 @@ export type {
   CallRest,
   Delivered,
   Handler,
+  HistoryOptions,
   PresenceEvent,
   PresentClient,
   ProcedureArgs,

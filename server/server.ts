@@ -28,6 +28,7 @@ import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
 import {
   DATA_METHOD,
   PRESENCE_METHOD,
+  RECOVER_METHOD,
   SUBSCRIBE_METHOD,
   UNSUBSCRIBE_METHOD,
 } from "../protocol/interest.ts";
@@ -69,6 +70,7 @@ import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts
 import type { Call } from "./procedure.ts";
 import { Presence } from "./presence.ts";
 import { type RevokeOptions, Subscriptions, type SubscriptionSelector } from "./subscriptions.ts";
+import { Replay } from "./_replay.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
@@ -393,13 +395,28 @@ export class Server<
         frameSize: Math.min(limits.frameSize, MAX_FRAME_SIZE),
       }),
     };
+    const epoch = crypto.randomUUID().slice(0, 8);
     this.#subscriptions = new Subscriptions(topics, {
       limit: limits.subscriptions,
       strict: strictTopics,
       publish: (topic, value, options) => this.#topics.publish(topic, value, options),
       report: (error, context) => report(error, context),
+      limits,
+      epoch,
+      replay: (session, history, selection, offset) =>
+        replay.from(session, history, selection, offset),
     });
-    this.#topics = new Topics(clients, encoders, this.#subscriptions);
+    const replay = new Replay(encoders, {
+      part: (session, selection, history, kept) =>
+        this.#subscriptions.part(session, selection, history, kept),
+      missed: (session, selection, history, from, to) => {
+        this.#subscriptions.missed(session, selection, history, from, to);
+        this.#topics.dropped(history.topic, to - from);
+        this.#emit({ type: "dropped", client: session.id, topic: history.topic });
+      },
+      report: (error, client, method) => report(error, { client, method }),
+    });
+    this.#topics = new Topics(clients, encoders, this.#subscriptions, replay);
     const present = presence
       ? new Presence({
         subscriptions: this.#subscriptions,
@@ -443,6 +460,7 @@ export class Server<
       },
       suspended: (session: ServerSession) => {
         this.#suspended.add(session);
+        replay.forget(session);
         this.#emit({ type: "suspended", client: session.id });
         const [oldest] = this.#suspended;
         if (this.#suspended.size <= limits.suspendedSessions) return;
@@ -450,6 +468,8 @@ export class Server<
         oldest?.close(1006);
       },
       resumed: (session: ServerSession) => {
+        // The client may have noticed the break first.
+        replay.forget(session);
         this.#suspended.delete(session);
         counting.resumed++;
         this.#emit({ type: "resumed", client: session.id });
@@ -467,7 +487,7 @@ export class Server<
           },
         }],
       ]),
-      epoch: crypto.randomUUID().slice(0, 8),
+      epoch,
       safeCalls: this.#safeCalls,
       meters: this.#meters,
       callTimeout: CALL_TIMEOUT,
@@ -487,6 +507,7 @@ export class Server<
       },
       left: (session: ServerSession, close: CloseInfo) => {
         this.#suspended.delete(session);
+        replay.forget(session);
         if (!clients.delete(session.id)) return;
         this.#emit({ type: "disconnected", client: session.id, ...close });
         this.#subscriptions.left(session);
@@ -928,6 +949,10 @@ function topicMethods(
     [SUBSCRIBE_METHOD, {
       feature: "subscribe",
       run: (session, request) => subscriptions.subscribe(session, request),
+    }],
+    [RECOVER_METHOD, {
+      feature: "history",
+      run: (session, request) => subscriptions.recover(session, request),
     }],
     [UNSUBSCRIBE_METHOD, {
       feature: "subscribe",

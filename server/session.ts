@@ -85,6 +85,7 @@ export interface SessionConnection {
   transmit(frames: readonly Frame[], order?: string): boolean;
   recycle(frames: readonly Frame[]): void;
   deliver(frames: readonly Frame[], options: SendOptions): boolean;
+  offer(frames: readonly Frame[], order: string): boolean;
   deliverWhenRoom(
     frames: readonly Frame[],
     order: string,
@@ -279,13 +280,25 @@ export class ServerSession implements Client {
   }
 
   /**
+   * Sends a publication's frames if there is room for them.
+   *
+   * @param frames The frames, shared with other sessions.
+   * @param order Publications with the same one arrive in the order of sending.
+   * @returns Whether there was room.
+   */
+  offer(frames: readonly Frame[], order: string): boolean {
+    return this.#state !== "open" || this.#connection.offer(frames, order);
+  }
+
+  /**
    * Tells the client something that it doesn't answer.
    *
    * @param method What it is about.
    * @param args The rest of it.
+   * @param order Messages with the same one arrive in the order of sending.
    */
-  notify(method: string, args: readonly unknown[]): void {
-    if (this.#state !== "closed") this.#peer.notify(method, args);
+  notify(method: string, args: readonly unknown[], order?: string): void {
+    if (this.#state !== "closed") this.#peer.notify(method, args, order);
   }
 
   /**

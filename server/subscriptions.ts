@@ -9,15 +9,19 @@ import type { Topics } from "../protocol/api.ts";
 import { ErrorCode, RpcError, type RpcErrorObject } from "../protocol/errors.ts";
 import {
   filterKey,
+  HISTORY_METHOD,
   isInterest,
   overlaps,
   PRESENCE_TOPIC,
   UNSUBSCRIBED_METHOD,
 } from "../protocol/interest.ts";
-import type { RequestMessage } from "../protocol/messages.ts";
+import type { Limits } from "../protocol/codec.ts";
+import { isMap, type RequestMessage } from "../protocol/messages.ts";
 import { ANSWERED } from "../session/incoming.ts";
 import type { Client, ErrorContext } from "./client.ts";
 import { Definition, type DefinitionHost } from "./_definition.ts";
+import { History, type Kept, valueOf } from "./_history.ts";
+import { WHOLE } from "./_replay.ts";
 import { TopicIndex } from "./_topic_index.ts";
 import type { ServerSession } from "./session.ts";
 
@@ -54,6 +58,12 @@ export interface SubscriptionsHost {
   /** Whether only what is defined can be subscribed to and published. */
   readonly strict: boolean;
   publish: DefinitionHost["publish"];
+  /** What a topic may keep that doesn't say. */
+  readonly limits: Limits;
+  /** This run of the server. */
+  readonly epoch: string;
+  /** Has a client read a history from an offset on. */
+  replay(session: ServerSession, history: History, selection: number, offset: number): void;
   report(error: unknown, context: ErrorContext): void;
 }
 
@@ -103,6 +113,8 @@ interface Subscription {
   readonly channel: Channel;
   /** Absent without a filter. */
   readonly selection: Selection | undefined;
+  /** Where it began in each history. */
+  readonly begun: Map<History, number>;
 }
 
 /** A subscription that is asked for. */
@@ -112,6 +124,21 @@ interface Wanted {
   /** The filter in one string; empty without one. */
   readonly key: string;
   readonly filters: Filters;
+  readonly start: Start;
+}
+
+/** Where a subscription begins in the histories of what it is about. */
+interface Start {
+  /** Where the client was, by the history's topic. */
+  readonly since: ReadonlyMap<string, Place>;
+  /** How many publications from before it wants, if it hasn't been there. */
+  readonly last: number;
+}
+
+/** A place in a history, of one run of a server. */
+interface Place {
+  readonly epoch: string;
+  readonly offset: number;
 }
 
 /** A filter as each definition that takes it reads it. */
@@ -134,6 +161,7 @@ export class Subscriptions {
   #observer: ListeningObserver | undefined;
   #lastSid = 0;
   #lastSelection = 0;
+  readonly #selections = new Map<number, { channel: Channel; selection: Selection }>();
   /** Grows when permissions change, so that an answer from before isn't taken for one from after. */
   #epoch = 0;
 
@@ -151,8 +179,11 @@ export class Subscriptions {
       publish: (topic, value, options) => host.publish(topic, value, options),
       report: (error) => host.report(error, {}),
     };
+    let histories = 0;
     this.#allDefinitions = Object.entries(topics).map(([name, options]) => {
-      const definition = new Definition(name, options, definitionHost);
+      const history = options.history &&
+        new History(++histories, name, options.history, host.limits);
+      const definition = new Definition(name, options, definitionHost, history);
       this.#definitions.set(name, definition);
       return definition;
     });
@@ -233,14 +264,15 @@ export class Subscriptions {
   subscribe(session: ServerSession, request: RequestMessage): unknown {
     const { args: [name], kwargs: { filter = null } } = request;
     if (!isInterest(name)) throw invalid("A topic or a pattern is expected", name);
+    const start = startOf(request.kwargs);
     this.#checkLimit(session);
     const definitions = this.#definitionsFor(name);
     const key = filter === null ? "" : keyOf(filter);
     const filters = filter === null ? NO_FILTERS : parseFilter(definitions, filter, name);
     if (!(filters instanceof Promise) && !definitions.some(({ guarded }) => guarded)) {
-      return this.#enter(session, request.id, { name, definitions, key, filters });
+      return this.#enter(session, request.id, { name, definitions, key, filters, start });
     }
-    return this.#ask(session, request.id, { name, definitions, key, filters });
+    return this.#ask(session, request.id, { name, definitions, key, filters, start });
   }
 
   /**
@@ -256,6 +288,141 @@ export class Subscriptions {
     this.#own.get(session)?.delete(subscription.sid);
     this.#leave(subscription);
     return true;
+  }
+
+  /**
+   * Answers `wslink.recover`.
+   *
+   * @param session Who has come back.
+   * @param request The subscription's number; `since` and `last` by name.
+   * @returns That it has answered: whether there is such a subscription.
+   * @throws {RpcError} -32602 for what is no place or number.
+   */
+  recover(session: ServerSession, { id, args: [sid], kwargs }: RequestMessage): typeof ANSWERED {
+    const start = startOf(kwargs);
+    const subscription = typeof sid === "number" ? this.#own.get(session)?.get(sid) : undefined;
+    session.answer(id, subscription !== undefined, subscription?.channel.name ?? "");
+    if (subscription) this.#beginHistories(subscription, start);
+    return ANSWERED;
+  }
+
+  /**
+   * What a client gets of a publication that was kept.
+   *
+   * @param session The client.
+   * @param number The selection's number.
+   * @param history Which history.
+   * @param kept The publication.
+   * @returns A part, {@linkcode WHOLE}, or `undefined` if it gets nothing.
+   */
+  part(
+    session: ServerSession,
+    number: number,
+    history: History,
+    kept: Kept,
+  ): { readonly value: unknown } | typeof WHOLE | undefined {
+    if (kept.except === session.id) return undefined;
+    if (number === 0) {
+      const listens = this.#channels.match(kept.topic).some(({ whole }) => whole.has(session));
+      return listens ? WHOLE : undefined;
+    }
+    const found = this.#selections.get(number);
+    if (found === undefined) return undefined;
+    const { channel, selection } = found;
+    if (!selection.members.has(session)) return undefined;
+    try {
+      return partOf(channel, selection, history, kept);
+    } catch (error) {
+      this.#fail(channel, selection, error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Tells a client that it misses some of a history.
+   *
+   * @param session The client.
+   * @param number The selection's number.
+   * @param history Which history.
+   * @param from It has got, or skipped, what came up to this offset.
+   * @param to What came up to this one is kept no more.
+   */
+  missed(
+    session: ServerSession,
+    number: number,
+    history: History,
+    from: number,
+    to: number,
+  ): void {
+    for (const subscription of this.#own.get(session)?.values() ?? []) {
+      const { channel, selection } = subscription;
+      if ((selection?.number ?? 0) !== number) continue;
+      if (!channel.definitions.some((definition) => definition.history === history)) continue;
+      this.#tell(subscription, history, to, { epoch: this.#host.epoch, offset: from });
+    }
+  }
+
+  /** Says from where on a subscription gets a history's publications, and sends those that there are. */
+  #beginHistories(subscription: Subscription, { since, last }: Start): void {
+    const { session, channel, selection, begun } = subscription;
+    if (!session.features.has("history")) return;
+    const { epoch } = this.#host;
+    for (const { history } of channel.definitions) {
+      if (history === undefined) continue;
+      const known = since.get(history.topic) ??
+        (begun.has(history) ? { epoch, offset: begun.get(history) ?? 0 } : undefined);
+      const oldest = history.first - 1;
+      let from: number;
+      let gap: Place | undefined;
+      if (known === undefined) from = this.#beforeLast(subscription, history, last);
+      else if (known.epoch !== epoch || known.offset > history.last) {
+        // The server was restarted: what it has kept since then is new to the client.
+        from = oldest;
+        gap = known;
+      } else {
+        from = Math.max(known.offset, oldest);
+        if (from > known.offset) gap = known;
+      }
+      if (known === undefined || known.epoch !== epoch) begun.set(history, from);
+      this.#tell(subscription, history, from, gap);
+      if (from < history.last) {
+        this.#host.replay(session, history, selection?.number ?? 0, from + 1);
+      }
+    }
+  }
+
+  /** The offset behind which the last `count` publications lie that a subscription is about. */
+  #beforeLast(
+    { session, channel, selection }: Subscription,
+    history: History,
+    count: number,
+  ): number {
+    let from = history.last;
+    let left = count;
+    if (left === 0) return from;
+    for (const kept of history.backwards()) {
+      if (kept.except === session.id || !overlaps(channel.name, kept.topic)) continue;
+      try {
+        if (selection && partOf(channel, selection, history, kept) === undefined) continue;
+      } catch {
+        // It fails again when it is sent, and ends the subscription.
+      }
+      from = kept.offset - 1;
+      if (--left === 0) break;
+    }
+    return from;
+  }
+
+  #tell(
+    { sid, session }: Subscription,
+    history: History,
+    offset: number,
+    gap: Place | undefined,
+  ): void {
+    const { topic, number: log, last: head, order } = history;
+    const { epoch } = this.#host;
+    const place = { topic, log, epoch, offset, head, ...(gap ? { gap } : {}) };
+    session.notify(HISTORY_METHOD, [sid, place], order);
   }
 
   /**
@@ -423,7 +590,7 @@ export class Subscriptions {
   }
 
   #enter(session: ServerSession, id: string, wanted: Wanted): typeof ANSWERED {
-    const { name, definitions, key, filters } = wanted;
+    const { name, definitions, key, filters, start } = wanted;
     let channel = this.#channels.get(name);
     const isNew = channel === undefined;
     if (channel === undefined) {
@@ -436,14 +603,22 @@ export class Subscriptions {
       if (selection === undefined) {
         selection = { number: ++this.#lastSelection, key, filters, members: new Map() };
         channel.selections.set(key, selection);
+        this.#selections.set(selection.number, { channel, selection });
       }
     }
     const sid = ++this.#lastSid;
-    this.#own.get(session)?.set(sid, { sid, session, channel, selection });
+    const subscription = { sid, session, channel, selection, begun: new Map() };
+    this.#own.get(session)?.set(sid, subscription);
     const members = selection?.members ?? channel.whole;
     members.set(session, (members.get(session) ?? 0) + 1);
     // Before anything is published for it, since nobody else can tell whose a selection is.
-    session.answer(id, { sid, selection: selection?.number ?? 0 }, name);
+    const kept = session.features.has("history") && definitions.some(({ history }) => history);
+    session.answer(
+      id,
+      { sid, selection: selection?.number ?? 0, ...(kept ? { history: true } : {}) },
+      name,
+    );
+    this.#beginHistories(subscription, start);
     for (const definition of definitions) definition.listen(session);
     if (isNew && isReserved(name)) this.#observer?.watched(name, true);
     this.#observer?.listening(session, name, true);
@@ -456,7 +631,10 @@ export class Subscriptions {
     const count = members.get(session) ?? 0;
     if (count > 1) members.set(session, count - 1);
     else members.delete(session);
-    if (selection?.members.size === 0) channel.selections.delete(selection.key);
+    if (selection?.members.size === 0) {
+      channel.selections.delete(selection.key);
+      this.#selections.delete(selection.number);
+    }
     if (channel.whole.size === 0 && channel.selections.size === 0) {
       this.#channels.delete(channel.name);
       if (isReserved(channel.name)) this.#observer?.watched(channel.name, false);
@@ -552,6 +730,39 @@ function parseFilter(
     }
   }
   return later.length === 0 ? finish() : Promise.all(later).then(finish);
+}
+
+/** Reads where a subscription is to begin. */
+function startOf({ since = null, last = 0 }: Readonly<Record<string, unknown>>): Start {
+  if (typeof last !== "number" || !Number.isInteger(last) || last < 0) {
+    throw invalid("last must be an integer from 0 on", last);
+  }
+  const places = new Map<string, Place>();
+  if (since === null) return { since: places, last };
+  if (!isMap(since)) throw invalid("since must be a map of places by topic");
+  for (const [topic, place] of Object.entries(since)) {
+    if (!isMap(place) || typeof place.epoch !== "string" || typeof place.offset !== "number") {
+      throw invalid("A place has an epoch and an offset", topic);
+    }
+    places.set(topic, { epoch: place.epoch, offset: place.offset });
+  }
+  return { since: places, last };
+}
+
+/** The part of a kept publication that a filter lets through. */
+function partOf(
+  channel: Channel,
+  selection: Selection,
+  history: History,
+  kept: Kept,
+): { readonly value: unknown } | undefined {
+  if (!overlaps(channel.name, kept.topic)) return undefined;
+  for (const [definition, filter] of selection.filters) {
+    if (definition.history !== history) continue;
+    const value = definition.select(valueOf(kept), filter, kept.topic);
+    return value === undefined || value === null ? undefined : { value };
+  }
+  return undefined;
 }
 
 /** Everybody who gets the whole, each once: a client may have two patterns that meet. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TopicLike, TopicTypes } from "../protocol/api.ts";
+import type { HistoryOptions, TopicLike, TopicTypes } from "../protocol/api.ts";
 import type { Schema } from "../protocol/schema.ts";
 import type { Client, DroppingPolicy, PublishOptions } from "./client.ts";
 
@@ -75,6 +75,14 @@ export interface TopicSettings<P = never, G = never> {
    * @default {0}
    */
   readonly grace?: number;
+  /**
+   * What is kept for subscribers that missed it: those that come back after a cut
+   * get it, and new ones may ask for the last. `{}` keeps what `limits` says.
+   * What is published with `to` isn't kept.
+   *
+   * @default {undefined}
+   */
+  readonly history?: HistoryOptions;
   /**
    * Whether clients that can't subscribe get it: wslink's, and those of
    * `extensions: false`. They can't be asked for authorisation, so that a topic

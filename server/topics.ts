@@ -14,6 +14,9 @@ import type {
   TopicStats,
   WaitingPublishOptions,
 } from "./client.ts";
+import type { Definition } from "./_definition.ts";
+import { type History, ownFrame } from "./_history.ts";
+import type { Replay } from "./_replay.ts";
 import type { ServerSession } from "./session.ts";
 import type { Delivery, Subscriptions } from "./subscriptions.ts";
 
@@ -26,6 +29,7 @@ export class Topics implements Publisher {
   readonly clients: ReadonlyMap<string, ServerSession>;
   readonly #encoders: Readonly<Record<Wire, Encoder>>;
   readonly #subscriptions: Subscriptions;
+  readonly #replay: Replay;
   readonly #counts = new Map<string, Counts>();
 
   /**
@@ -34,15 +38,18 @@ export class Topics implements Publisher {
    * @param clients The sessions that said a good hello; the map stays the server's.
    * @param encoders One encoder for each wire.
    * @param subscriptions Who listens to what.
+   * @param replay Who is behind, and reads a history.
    */
   constructor(
     clients: ReadonlyMap<string, ServerSession>,
     encoders: Readonly<Record<Wire, Encoder>>,
     subscriptions: Subscriptions,
+    replay: Replay,
   ) {
     this.clients = clients;
     this.#encoders = encoders;
     this.#subscriptions = subscriptions;
+    this.#replay = replay;
   }
 
   /**
@@ -66,11 +73,25 @@ export class Topics implements Publisher {
     const definition = this.#subscriptions.definitionOf(topic);
     const { policy = definition?.policy ?? "drop-oldest", key = definition?.keyOf(value) ?? "" } =
       options;
-    return this.#toEach(topic, value, options, (session, frames, selection) => {
-      // A part takes the place of nothing but that part.
-      const own = selection === 0 ? key : `${selection}\n${key}`;
-      return session.deliver(frames, { policy, key: own, order: topic });
-    });
+    return this.#toEach(
+      topic,
+      value,
+      options,
+      definition,
+      (session, frames, selection, history, offset) => {
+        // Who has no room for it reads on in the history, where it is.
+        if (history && policy === "drop-oldest") {
+          this.#replay.live(session, history, selection, offset, frames);
+          return false;
+        }
+        if (history && this.#replay.behind(session, history, selection)) return false;
+        // A part takes the place of nothing but that part.
+        const own = selection === 0 ? key : `${selection}\n${key}`;
+        return history
+          ? session.deliver(frames, { policy, key: own, order: history.order, numbered: true })
+          : session.deliver(frames, { policy, key: own, order: topic });
+      },
+    );
   }
 
   /**
@@ -86,6 +107,7 @@ export class Topics implements Publisher {
       topic,
       [{ selection: 0, value, sessions }],
       (session, frames) => session.deliver(frames, sending),
+      undefined,
     );
   }
 
@@ -99,12 +121,13 @@ export class Topics implements Publisher {
   }
 
   /**
-   * Notes that a receiver missed a publication.
+   * Notes that a receiver missed publications.
    *
-   * @param topic The publication's topic.
+   * @param topic Their topic.
+   * @param count How many.
    */
-  dropped(topic: string): void {
-    this.#countsOf(topic).dropped++;
+  dropped(topic: string, count = 1): void {
+    this.#countsOf(topic).dropped += count;
   }
 
   /** A promise, and so one that rejects where `publish()` throws. */
@@ -116,10 +139,19 @@ export class Topics implements Publisher {
     const { signal } = options;
     signal?.throwIfAborted();
     const waiting: Promise<void>[] = [];
-    const receivers = this.#toEach(topic, value, options, (session, frames) => {
-      waiting.push(session.deliverWhenRoom(frames, topic, signal));
-      return false;
-    });
+    const definition = this.#subscriptions.definitionOf(topic);
+    const receivers = this.#toEach(
+      topic,
+      value,
+      options,
+      definition,
+      (session, frames, selection, history) => {
+        const behind = history && this.#replay.behind(session, history, selection);
+        const order = history?.order ?? topic;
+        waiting.push(behind ?? session.deliverWhenRoom(frames, order, signal));
+        return false;
+      },
+    );
     await Promise.all(waiting);
     return receivers;
   }
@@ -128,11 +160,19 @@ export class Topics implements Publisher {
     topic: string,
     value: unknown,
     receivers: Receivers,
+    definition: Definition | undefined,
     deliver: Deliver,
   ): number {
     checkTopic(topic);
     const deliveries = this.#subscriptions.deliveries(topic, value, admission(receivers));
-    const bytes = this.#deliver(topic, deliveries, deliver);
+    // What is meant for one client is no part of what all of them missed.
+    const history = receivers.to === undefined ? definition?.history : undefined;
+    const bytes = this.#deliver(
+      topic,
+      deliveries,
+      deliver,
+      history && { history, value, except: idOf(receivers.except), filtered: definition?.filtered },
+    );
     const [only, ...others] = deliveries;
     // A client that listens to the whole and to a part of it gets both, and is one.
     const reached = others.length === 0
@@ -145,34 +185,61 @@ export class Topics implements Publisher {
     return reached;
   }
 
-  /** Encodes each part once for each wire, and all of them before the first is sent; returns the bytes of all copies. */
-  #deliver(topic: string, deliveries: readonly Delivery[], deliver: Deliver): number {
+  /** Encodes each part once for each wire, and all of them before the first is sent or kept; returns the bytes of all copies. */
+  #deliver(
+    topic: string,
+    deliveries: readonly Delivery[],
+    deliver: Deliver,
+    keeping: Keeping | undefined,
+  ): number {
+    const history = keeping?.history;
+    const kept = history && { log: history.number, offset: history.last + 1 };
+    const whole = keeping && kept && this.#encoders.msgpack.encode({
+      type: "publication",
+      topic,
+      result: keeping.value,
+      kept,
+    });
+    const own = whole?.map(ownFrame);
+    let bytes = 0;
     const encoded = deliveries.map((delivery) => {
-      const frames: { [W in Wire]?: Frame[] } = {};
+      const frames: { [V in Variant]?: readonly Frame[] } = {};
+      const sizes: { [V in Variant]?: number } = {};
       const { selection, value: result, sessions } = delivery;
-      for (const { wire } of sessions) {
-        frames[wire] ??= this.#encoders[wire].encode({
+      if (own && selection === 0) frames["msgpack+history"] = own;
+      for (const session of sessions) {
+        const variant = variantOf(session, history);
+        const ready = frames[variant] ??= this.#encoders[session.wire].encode({
           type: "publication",
           topic,
           result,
           selection,
+          ...(kept && numbered(session) ? { kept } : {}),
         });
+        bytes += sizes[variant] ??= sizeOf(ready);
       }
       return { ...delivery, frames };
     });
-    let bytes = 0;
-    for (const { selection, sessions, frames } of encoded) {
-      let held = false;
-      const sizes = { json: sizeOf(frames.json), msgpack: sizeOf(frames.msgpack) };
-      for (const session of sessions) {
-        const { wire } = session;
-        const own = frames[wire];
-        bytes += sizes[wire];
-        if (own && !deliver(session, own, selection) && wire === "msgpack") held = true;
-      }
-      const { msgpack } = frames;
-      if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
+    if (history && keeping && own) {
+      const copy = keeping.filtered ? copyOf(keeping.value) : undefined;
+      history.keep({ topic, frames: own, copy, except: keeping.except });
     }
+    const send = () => {
+      for (const { selection, sessions, frames } of encoded) {
+        let held = false;
+        for (const session of sessions) {
+          const variant = variantOf(session, history);
+          const ready = frames[variant];
+          const reads = variant === session.wire ? undefined : history;
+          const done = ready && deliver(session, ready, selection, reads, kept?.offset ?? 0);
+          if (ready && !done && variant === "msgpack") held = true;
+        }
+        const { msgpack } = frames;
+        if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
+      }
+    };
+    if (history) history.inTurn(send);
+    else send();
     return bytes;
   }
 
@@ -190,11 +257,46 @@ export class Topics implements Publisher {
 type Counts = { -readonly [K in keyof TopicStats]: TopicStats[K] };
 
 /** Hands frames to one receiver; tells whether it is done with them. */
-type Deliver = (session: ServerSession, frames: readonly Frame[], selection: number) => boolean;
+type Deliver = (
+  session: ServerSession,
+  frames: readonly Frame[],
+  selection: number,
+  history: History | undefined,
+  offset: number,
+) => boolean;
 
-function sizeOf(frames: readonly Frame[] | undefined): number {
+/** What is kept of a publication, and where. */
+interface Keeping {
+  readonly history: History;
+  readonly value: unknown;
+  readonly except: string | undefined;
+  readonly filtered: boolean | undefined;
+}
+
+/** Who didn't agree on it is sent no offsets. */
+type Variant = Wire | `${Wire}+history`;
+
+function variantOf(session: ServerSession, history: History | undefined): Variant {
+  return history && numbered(session) ? `${session.wire}+history` : session.wire;
+}
+
+function numbered({ features }: ServerSession): boolean {
+  return features.has("history") && features.has("subscribe");
+}
+
+/** What filters are applied to later, whatever the publisher does with its buffers. */
+function copyOf(value: unknown): { readonly value: unknown } | undefined {
+  try {
+    return { value: structuredClone(value) };
+  } catch {
+    // Objects with methods: filters get what the other side would.
+    return undefined;
+  }
+}
+
+function sizeOf(frames: readonly Frame[]): number {
   let size = 0;
-  if (frames) { for (const frame of frames) size += frame.length; }
+  for (const frame of frames) size += frame.length;
   return size;
 }
 

@@ -2,7 +2,7 @@ import { defer, type Deferred } from "../protocol/deferred.ts";
 
 /** Values for one reader with `for await`, of whom no more than a number wait. */
 export class BoundedStream<T> implements AsyncIterableIterator<T, void, void> {
-  readonly #bound: number;
+  #bound: number;
   readonly #onEnd: () => void;
   #values: T[] = [];
   #readers: Deferred<IteratorResult<T, void>>[] = [];
@@ -19,15 +19,23 @@ export class BoundedStream<T> implements AsyncIterableIterator<T, void, void> {
     this.#onEnd = onEnd;
   }
 
-  push(value: T): void {
-    if (this.#end) return;
+  /** Hands a value on, or has it wait; returns the one that was dropped for it. */
+  push(value: T): T | undefined {
+    if (this.#end) return undefined;
     const reader = this.#readers.shift();
-    if (reader) return reader.resolve({ done: false, value });
-    this.#values.push(value);
-    if (this.#values.length > this.#bound) {
-      this.#values.shift();
-      this.dropped++;
+    if (reader) {
+      reader.resolve({ done: false, value });
+      return undefined;
     }
+    this.#values.push(value);
+    if (this.#values.length <= this.#bound) return undefined;
+    this.dropped++;
+    return this.#values.shift();
+  }
+
+  /** Lets more values wait, from now on. */
+  widen(bound: number): void {
+    this.#bound = Math.max(this.#bound, bound);
   }
 
   /** Ends the stream once what waits is read; with an error if there is one. */
