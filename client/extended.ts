@@ -287,7 +287,10 @@ export function createOutlet(
       return queue.held;
     },
     stats: () => queue.stats(),
-    send: (frames, options) => queue.send(frames, options),
+    send(frames, options) {
+      if (queue.batch > 0) acks?.passing();
+      return queue.send(frames, options);
+    },
     flush: () => queue.flush(),
     clear() {
       acks?.stop();

@@ -80,8 +80,8 @@ export interface Room {
   readonly small: boolean;
   /** For a piece of a longer one. */
   readonly bulk: boolean;
-  /** For a message of the policy `latest` of this cost, of which a newer one may come any moment. */
-  latest(cost: number): boolean;
+  /** For a message of the policy `latest`, of which a newer one may come any moment. */
+  readonly latest: boolean;
 }
 
 /** How many long messages take turns: a receiver has a bound on incomplete ones. */
@@ -166,10 +166,10 @@ export class Lanes {
       const small = room.small ? this.#small.first?.entries.first : undefined;
       if (small) return small;
       const latest = this.#smallLatest.first?.entries.first;
-      if (latest && (turn || room.latest(latest.cost))) return latest;
+      if (latest && (turn || room.latest)) return latest;
     }
     const latest = this.#bulkLatest.size > 0 ? this.#fresh(this.#bulkLatest) : undefined;
-    if (latest && ((turn && this.#latestsTurn) || room.latest(latest.cost))) return latest;
+    if (latest && ((turn && this.#latestsTurn) || room.latest)) return latest;
     if (!room.bulk) return undefined;
     const fresh = this.#bulk.size > 0 ? this.#fresh(this.#bulk) : undefined;
     return fresh ?? this.#begun.first?.entries.first;

@@ -57,7 +57,7 @@ const MIN_WINDOW = 64 * 1024;
  * every now and then: what keeps it busy meanwhile, in ms and at most in bytes.
  */
 const BUSY_TIME = 20;
-const FAST_WINDOW = 1024 * 1024;
+const FAST_WINDOW = 2 * 1024 * 1024;
 
 /** The most for a peer that acknowledges, in bytes: 1 Gbit/s around the world. */
 const MAX_WINDOW = 64 * 1024 * 1024;
@@ -154,10 +154,10 @@ export class Pace {
   }
 
   /** A message that a newer one may replace leaves when the link has nearly nothing left to do. */
-  roomForLatest(buffered: number, cost: number): boolean {
+  roomForLatest(buffered: number): boolean {
     const underWay = this.underWay(buffered);
     if (this.acknowledged === undefined) return underWay < MIN_WATER;
-    return underWay < Math.max(Math.min(2 * cost, MIN_CHUNK), 1.25 * this.#filling);
+    return underWay < Math.max(MIN_CHUNK, 1.25 * this.#filling);
   }
 
   /** Notes that the socket was given something. */

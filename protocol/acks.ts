@@ -37,12 +37,29 @@ export function isAck(message: Message): message is RequestMessage {
     message.id.startsWith("system:");
 }
 
-/** How long a little may go without an acknowledgement, in ms. */
-const ACK_TIME = 5;
+/** So little goes without an acknowledgement for ever, in bytes: no sender waits for it. */
+const LITTLE = 4096;
+
+/** How long more than that may, in ms. */
+const ACK_TIME = 50;
+
+/** The most that goes by without one, in bytes. */
+const MAX_STRIDE = 8 * ACK_SIZE;
+
+/**
+ * On a fast link acknowledgements become fewer, on a slow one more, in ms: they
+ * cost both programs time, and a socket with Nagle's algorithm, as Deno's
+ * client has it, holds a small frame back while another one is on its way.
+ */
+const OFTEN = 1;
+const SELDOM = 4;
 
 /** Tells the peer of one connection how far this side has read. */
 export class Acks {
   readonly #send: (bytes: number) => void;
+  readonly #now: () => number;
+  #stride = ACK_SIZE;
+  #saidAt: number;
   #read: number;
   #said: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,10 +69,17 @@ export class Acks {
    *
    * @param read How many bytes have come since the connection began.
    * @param send Sends an acknowledgement.
+   * @param now The time, in ms since whenever.
    */
-  constructor(read: number, send: (bytes: number) => void) {
+  constructor(
+    read: number,
+    send: (bytes: number) => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.#read = this.#said = read;
     this.#send = send;
+    this.#now = now;
+    this.#saidAt = now();
     send(read);
   }
 
@@ -69,8 +93,19 @@ export class Acks {
    */
   read(bytes: number, onlyAcks: boolean): void {
     this.#read = bytes;
-    if (bytes - this.#said >= ACK_SIZE) this.#say();
-    else if (!onlyAcks) this.#timer ??= setTimeout(() => this.#say(), ACK_TIME);
+    if (bytes - this.#said >= this.#stride) {
+      const time = this.#now() - this.#saidAt;
+      if (time < OFTEN) this.#stride = Math.min(this.#stride * 2, MAX_STRIDE);
+      else if (time > SELDOM) this.#stride = Math.max(this.#stride / 2, ACK_SIZE);
+      this.#say();
+    } else if (!onlyAcks && bytes - this.#said >= LITTLE) {
+      this.#timer ??= setTimeout(() => this.#say(), ACK_TIME);
+    }
+  }
+
+  /** A message is about to be sent, with which an acknowledgement can travel. */
+  passing(): void {
+    if (this.#read - this.#said >= LITTLE / 2) this.#say();
   }
 
   /** The connection has ended. */
@@ -82,6 +117,7 @@ export class Acks {
   #say(): void {
     this.stop();
     this.#said = this.#read;
+    this.#saidAt = this.#now();
     this.#send(this.#read);
   }
 }

@@ -153,8 +153,16 @@ const MAX_BATCHED = 2048;
 /** How many bytes travel together at most, where the peer's frames may be as long. */
 const BATCH_SIZE = 32 * 1024;
 
-/** How often a batch waits for more from the microtasks that are due: calls answer one another in them. */
-const MAX_HOPS = 4;
+/**
+ * For how many microtasks a batch waits for more. A caller that awaits an answer
+ * goes on some microtasks later, and what it sends then belongs to the same
+ * turn. Two frames would be more than twice the work: a socket with Nagle's
+ * algorithm, as Deno's client has it, holds the second one back for up to 40 ms.
+ */
+const HOPS = 12;
+
+/** How often that begins anew because something came. */
+const MAX_TURNS = 16;
 
 /**
  * Sends messages and holds them back while the socket is behind: small ones
@@ -449,7 +457,7 @@ export class SendQueue implements BudgetMember {
     if (frame === undefined || frames.length > 1 || this.#lanes.size > 0) return false;
     const buffered = this.#buffered;
     const room = options?.policy === "latest"
-      ? this.#pace.roomForLatest(buffered, frame.length)
+      ? this.#pace.roomForLatest(buffered)
       : this.#pace.roomForBulk(buffered);
     if (!room || this.#isCut(frame, frame.length, buffered)) return false;
     this.#write(frame, true);
@@ -524,17 +532,18 @@ export class SendQueue implements BudgetMember {
 
   #collect(frame: Uint8Array<ArrayBuffer>): void {
     if (this.#batched + frame.length > this.#batchSize) this.flush();
-    if (this.#batch.length === 0) this.#flushLater(1, 0);
+    if (this.#batch.length === 0) this.#flushLater(1, 0, 0);
     this.#batch.push(frame);
     this.#batched += frame.length;
   }
 
   /** Flushes once the microtasks that are due bring nothing more. */
-  #flushLater(size: number, hops: number): void {
+  #flushLater(size: number, hops: number, turns: number): void {
     queueMicrotask(() => {
-      if (this.#batch.length > size && hops < MAX_HOPS) {
-        this.#flushLater(this.#batch.length, hops + 1);
-      } else this.flush();
+      if (this.#batch.length > size && turns < MAX_TURNS) {
+        this.#flushLater(this.#batch.length, 0, turns + 1);
+      } else if (hops < HOPS) this.#flushLater(size, hops + 1, turns);
+      else this.flush();
     });
   }
 
@@ -553,7 +562,9 @@ export class SendQueue implements BudgetMember {
       get bulk() {
         return pace.roomForBulk(buffered);
       },
-      latest: (cost: number) => pace.roomForLatest(buffered, cost),
+      get latest() {
+        return pace.roomForLatest(buffered);
+      },
     };
     for (let entry = this.#lanes.next(room); entry; entry = this.#lanes.next(room)) {
       // What has begun can't be dropped any more, and waits for room no longer.

@@ -17,6 +17,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["test", ["run", "-A", "scripts/test.ts"]],
   ["bench", ["run", "-A", "scripts/bench/main.ts"]],
   ["torture", ["run", "-A", "--v8-flags=--expose-gc", "scripts/torture/main.ts"]],
+  ["bench:flow", ["run", "-A", "scripts/bench/flow.ts"]],
   ["ok", ["run", "-A", "scripts/ok.ts"]],
   ["check", ["check", "--doc"]],
   ["lock", ["run", "-A", "scripts/check_lock.ts"]],

@@ -191,6 +191,7 @@ export class Connection {
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
   send(message: OutgoingMessage, order?: string): void {
+    if (this.#queue.batch > 0) this.#acks?.passing();
     const frames = this.encode(message);
     if (this.transmit(frames, order)) this.recycle(frames);
     else this.#queue.whenDone(frames, () => this.recycle(frames));

@@ -38,7 +38,7 @@ export interface Prepared {
 const here = (path: string) => `${ROOT}/scripts/bench/sides/${path}`;
 
 /** Creates the virtual environment that the tests use too, if it is missing. */
-async function pythonWithWslink(): Promise<string> {
+export async function pythonWithWslink(): Promise<string> {
   const environment = `${ROOT}/.cache/venv-${WSLINK_PYTHON}`;
   const python = `${environment}/bin/python`;
   const works = await run(python, ["-c", "import wslink, aiohttp"]).catch(() => undefined);

@@ -767,8 +767,10 @@ Deno.test("SendQueue puts the small messages of one turn into one frame for a pe
   const small = (i: number) => reply(`rpc:c:${i}`, 10);
   for (let i = 0; i < 5; i++) f.queue.send(small(i));
   assertEquals(f.socket.sent.length, 0);
+  // A caller that awaits an answer goes on some microtasks later.
   await settled();
-  await settled();
+  f.queue.send(small(5));
+  for (let i = 0; i < 40; i++) await settled();
   assertEquals(f.socket.sent.length, 1);
   const decoder = new MsgpackDecoder();
   decoder.batched = true;
@@ -776,7 +778,7 @@ Deno.test("SendQueue puts the small messages of one turn into one frame for a pe
   for (const frame of f.socket.sent) {
     for (let m = decoder.decode(frame); m; m = decoder.next()) if ("id" in m) ids.push(m.id);
   }
-  assertEquals(ids, [0, 1, 2, 3, 4].map((i) => `rpc:c:${i}`));
+  assertEquals(ids, [0, 1, 2, 3, 4, 5].map((i) => `rpc:c:${i}`));
 });
 
 Deno.test("SendQueue flushes a batch that is full, before what is long, and when it is told to", () => {

@@ -169,6 +169,9 @@ Deno.test("session.stats() counts calls, values and connections, over a break to
         yield await Promise.resolve(1);
         yield 2;
       },
+      "rows.endless": async function* () {
+        for (;;) yield await Promise.resolve(1);
+      },
       "rows.fail": async function* () {
         yield await Promise.resolve(1);
         throw new RpcError(7, "no");
@@ -184,7 +187,8 @@ Deno.test("session.stats() counts calls, values and connections, over a break to
   await assertRejects(() => session.call("fails"), RpcError);
   await assertRejects(() => session.call("forever", [], { timeout: 1 }), TimeoutError);
   for await (const _ of session.streams.rows());
-  for await (const _ of session.streams.rows()) break;
+  // Its items come in batches, so one that is short may have ended already.
+  for await (const _ of session.streams.rows.endless()) break;
   await assertRejects(async () => {
     for await (const _ of session.streams.rows.fail());
   });
@@ -202,7 +206,8 @@ Deno.test("session.stats() counts calls, values and connections, over a break to
       ["echo", 2, 0, 0, 0],
       ["fails", 1, 1, 0, 0],
       ["forever", 1, 0, 1, 0],
-      ["rows", 2, 0, 1, 0],
+      ["rows", 1, 0, 0, 0],
+      ["rows.endless", 1, 0, 1, 0],
       ["rows.fail", 1, 1, 0, 0],
     ],
   );
@@ -223,7 +228,7 @@ Deno.test("session.stats() counts calls, values and connections, over a break to
     "fails error",
     "forever abandoned",
     "rows result",
-    "rows abandoned",
+    "rows.endless abandoned",
     "rows.fail error",
     "echo result",
   ]);
