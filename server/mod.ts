@@ -70,6 +70,12 @@ export type {
 export type { Authenticate, Authenticated, Hello, NotAuthenticated, Origins } from "./auth.ts";
 export { equalSecrets } from "./_secrets.ts";
 export { type Authentication, authentication } from "./authentication.ts";
+export type {
+  Publication,
+  PublicationMiddleware,
+  Subscribing,
+  SubscriptionMiddleware,
+} from "./around.ts";
 export { type Caller, caller } from "./caller.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";

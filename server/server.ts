@@ -71,6 +71,7 @@ import type { Call } from "./procedure.ts";
 import { Presence } from "./presence.ts";
 import { type RevokeOptions, Subscriptions, type SubscriptionSelector } from "./subscriptions.ts";
 import { Replay } from "./_replay.ts";
+import type { PublicationMiddleware, SubscriptionMiddleware } from "./around.ts";
 import { Topics } from "./topics.ts";
 
 /** How a server behaves. */
@@ -735,8 +736,46 @@ export class Server<
    * await server.close();
    * ```
    */
-  use(middleware: Middleware<Call>): this {
-    this.#registry.use(middleware);
+  use(middleware: Middleware<Call>): this;
+  /**
+   * Has something run around every publication, wherever it comes from.
+   *
+   * @param what Publications.
+   * @param middleware Runs inside of what was used before.
+   * @returns The server.
+   *
+   * @example Stamp everything that is published
+   * ```ts
+   * import { createServer } from "@hawser/hawser/server";
+   *
+   * const server = createServer();
+   * server.use("publications", (publication, next) => {
+   *   publication.value = { at: Date.now(), value: publication.value };
+   *   return next();
+   * });
+   * console.assert(server.publish("news", "ahoy") === 0);
+   * ```
+   */
+  use(what: "publications", middleware: PublicationMiddleware): this;
+  /**
+   * Has something run around every subscription that a client asks for, before
+   * its filter is checked and the topic's `authorize` is asked.
+   *
+   * @param what Subscriptions.
+   * @param middleware Runs inside of what was used before.
+   * @returns The server.
+   */
+  use(what: "subscriptions", middleware: SubscriptionMiddleware): this;
+  use(
+    ...args:
+      | [Middleware<Call>]
+      | ["publications", PublicationMiddleware]
+      | ["subscriptions", SubscriptionMiddleware]
+  ): this {
+    if (args.length === 1) this.#registry.use(args[0]);
+    else if (args[0] === "publications") this.#topics.use(args[1]);
+    else if (args[0] === "subscriptions") this.#subscriptions.use(args[1]);
+    else throw new TypeError(`use() knows publications and subscriptions: received ${args[0]}`);
     return this;
   }
 

@@ -19,6 +19,7 @@ import type { Limits } from "../protocol/codec.ts";
 import { isMap, type RequestMessage } from "../protocol/messages.ts";
 import { ANSWERED } from "../session/incoming.ts";
 import type { Client, ErrorContext } from "./client.ts";
+import { aroundSubscribing, type SubscriptionMiddleware } from "./around.ts";
 import { Definition, type DefinitionHost } from "./_definition.ts";
 import { History, type Kept, valueOf } from "./_history.ts";
 import { WHOLE } from "./_replay.ts";
@@ -159,6 +160,7 @@ export class Subscriptions {
   /** The clients that can't subscribe, and get everything. */
   readonly #everything = new Set<ServerSession>();
   #observer: ListeningObserver | undefined;
+  #middleware: SubscriptionMiddleware[] | undefined;
   #lastSid = 0;
   #lastSelection = 0;
   readonly #selections = new Map<number, { channel: Channel; selection: Selection }>();
@@ -253,6 +255,15 @@ export class Subscriptions {
   }
 
   /**
+   * Has something run around every subscription that a client asks for.
+   *
+   * @param middleware Runs inside of what is there already.
+   */
+  use(middleware: SubscriptionMiddleware): void {
+    (this.#middleware ??= []).push(middleware);
+  }
+
+  /**
    * Answers `wslink.subscribe`.
    *
    * @param session Who subscribes.
@@ -262,6 +273,29 @@ export class Subscriptions {
    * not be; or a promise that rejects with it.
    */
   subscribe(session: ServerSession, request: RequestMessage): unknown {
+    return this.#middleware === undefined
+      ? this.#subscribe(session, request)
+      : this.#subscribeWithin(this.#middleware, session, request);
+  }
+
+  async #subscribeWithin(
+    middleware: readonly SubscriptionMiddleware[],
+    session: ServerSession,
+    request: RequestMessage,
+  ): Promise<unknown> {
+    const { args: [topic], kwargs: { filter } } = request;
+    if (!isInterest(topic)) throw invalid("A topic or a pattern is expected", topic);
+    const entered = await aroundSubscribing(
+      middleware,
+      { client: session, topic, filter },
+      () => this.#subscribe(session, request),
+    );
+    if (entered === undefined) throw new RpcError(ErrorCode.forbidden, "Not allowed", topic);
+    for (const error of entered.late) this.#host.report(error, { client: session, method: topic });
+    return entered.answer;
+  }
+
+  #subscribe(session: ServerSession, request: RequestMessage): unknown {
     const { args: [name], kwargs: { filter = null } } = request;
     if (!isInterest(name)) throw invalid("A topic or a pattern is expected", name);
     const start = startOf(request.kwargs);

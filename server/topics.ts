@@ -18,6 +18,7 @@ import type { Definition } from "./_definition.ts";
 import { type History, ownFrame } from "./_history.ts";
 import type { Replay } from "./_replay.ts";
 import type { ServerSession } from "./session.ts";
+import { aroundPublication, type PublicationMiddleware } from "./around.ts";
 import type { Delivery, Subscriptions } from "./subscriptions.ts";
 
 /** How many topics are counted one by one; names may come from data, so there is no end to them. */
@@ -31,6 +32,7 @@ export class Topics implements Publisher {
   readonly #subscriptions: Subscriptions;
   readonly #replay: Replay;
   readonly #counts = new Map<string, Counts>();
+  #middleware: PublicationMiddleware[] | undefined;
 
   /**
    * Starts without publications.
@@ -53,6 +55,15 @@ export class Topics implements Publisher {
   }
 
   /**
+   * Has something run around every publication.
+   *
+   * @param middleware Runs inside of what is there already.
+   */
+  use(middleware: PublicationMiddleware): void {
+    (this.#middleware ??= []).push(middleware);
+  }
+
+  /**
    * Publishes a value.
    *
    * @param topic Dot-separated words.
@@ -68,6 +79,21 @@ export class Topics implements Publisher {
     topic: string,
     value: unknown,
     options: PublishOptions | WaitingPublishOptions = {},
+  ): number | Promise<number> {
+    // Where there is no middleware, nothing stands between a publication and its receivers.
+    if (this.#middleware === undefined) return this.#publish(topic, value, options);
+    const publication = { topic, value, options };
+    return aroundPublication(
+      this.#middleware,
+      publication,
+      () => this.#publish(topic, publication.value, publication.options),
+    );
+  }
+
+  #publish(
+    topic: string,
+    value: unknown,
+    options: PublishOptions | WaitingPublishOptions,
   ): number | Promise<number> {
     if (options.policy === "wait") return this.#publishWaiting(topic, value, options);
     const definition = this.#subscriptions.definitionOf(topic);
