@@ -20,6 +20,7 @@ import { fileURLToPath } from "node:url";
 import { selfSigned } from "./adapters/_certificate.ts";
 import type { TestEvent, TestOptions } from "./adapters/_control.ts";
 import { clientIdOf, RemotePeer, WIRES } from "./_peer.ts";
+import { startCutter } from "./peers/_cutter.ts";
 import { RawSocket } from "./_raw_socket.ts";
 
 /** One case of the suite. */
@@ -274,6 +275,185 @@ export const CASES: readonly Case[] = [
       const { pathname, host } = new URL(server.webSocketUrl);
       assertEquals([seen.host, seen.pathname, seen.search], [host, pathname, "?room=7"]);
       assertEquals(version, "13");
+    },
+  },
+
+  // What Hawser's peers agree on
+
+  ...WIRES.flatMap((wire): Case[] => [
+    {
+      name: `a topic is subscribed to, in whole and by filter, and left (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        assertEquals(await server.publish("scene", { views: ["to nobody"] }), 0);
+        const whole = session.subscribe("scene");
+        const part = session.subscribe("scene", { filter: { view: 1 } });
+        const other = session.subscribe("scene", { filter: { view: 9 } });
+        await Promise.all([whole.ready, part.ready, other.ready]);
+        await server.event("listened");
+        const scene = { views: ["front", "side"] };
+        assertEquals(await server.publish("scene", scene), 1);
+        assertEquals([await firstOf(whole), await firstOf(part)], [scene, "side"]);
+        await other.unsubscribe();
+        await server.event("deserted");
+        assertEquals(await server.publish("scene", scene), 0);
+      },
+    },
+    {
+      name: `streams go down, up and both ways, and end where their reader ends (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        const sizes: number[] = [];
+        const rows = session.stream<Uint8Array, { count: number }>("rows", [300]);
+        for await (const { length } of rows) sizes.push(length);
+        assertEquals(sizes, Array.from({ length: 300 }, (_, i) => i));
+        assertEquals(await session.stream("rows", [2]), { count: 2 });
+        // More than a window, of either kind.
+        const parts = ReadableStream.from(many(300, () => new Uint8Array(50_000)));
+        assertEquals(await session.call("total", [parts]), 15_000_000);
+        const doubled: number[] = [];
+        for await (const number of session.stream<number>("double", [many(200, (i) => i)])) {
+          doubled.push(number);
+        }
+        assertEquals(doubled, Array.from({ length: 200 }, (_, i) => i * 2));
+        for await (const number of session.stream<number>("endless")) if (number === 100) break;
+        await server.event("stopped");
+      },
+    },
+    {
+      name: `a call is cancelled, and says how far it has come (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using session = await connect(server.webSocketUrl, { wire });
+        const steps: unknown[] = [];
+        const onProgress = (value: unknown) => void steps.push(value);
+        assertEquals(await session.call("steps", [3], { onProgress }), 3);
+        assertEquals(steps, [{ step: 1 }, { step: 2 }, { step: 3 }]);
+        const stopping = new AbortController();
+        const call = session.call("wait", [], { signal: stopping.signal });
+        const rejected = assertRejects(() => call, DOMException, "enough");
+        await server.event("started");
+        stopping.abort(new DOMException("enough", "AbortError"));
+        await rejected;
+        assertEquals((await server.event("aborted")).client, session.clientId);
+        assertEquals(await session.call("echo", [1]), 1);
+      },
+    },
+    {
+      name: `the server calls the client (${wire})`,
+      async run(start) {
+        await using server = await start();
+        const procedures = {
+          "dialog.ask": (question: string) => {
+            if (question === "") throw new RpcError(1002, "Ask something", { asked: 0 });
+            return { answer: question.length, blob: new Uint8Array([1, 2]) };
+          },
+        };
+        await using session = await connect(server.webSocketUrl, { wire, procedures });
+        const answer = await session.call("ask", ["sure?"]);
+        assertEquals(answer, { answer: 5, blob: new Uint8Array([1, 2]) });
+        const error = await assertRejects(() => session.call("ask", [""]), RpcError);
+        assertEquals([error.code, error.data], [1002, { asked: 0 }]);
+      },
+    },
+    {
+      name: `a session outlives a cut: its calls are answered, its topics go on (${wire})`,
+      async run(start) {
+        await using server = await start();
+        await using cutter = startCutter(server.webSocketUrl);
+        const reconnect = { initialDelay: 1 };
+        await using session = await connect(cutter.url, { wire, reconnect });
+        const { clientId } = session;
+        const statuses = session.statuses();
+        const news = session.subscribe("news");
+        await news.ready;
+        const waiting = session.call("wait");
+        await server.event("started");
+        const sent = session.call("size", [new Uint8Array(200_000)]);
+        for await (const { state } of statuses) if (state === "waiting") break;
+        assertEquals(await sent, 200_000);
+        await server.release("done");
+        assertEquals(await waiting, "done");
+        assertEquals([session.clientId, await server.clients()], [clientId, [clientId]]);
+        assertEquals(await server.publish("news", "still here"), 1);
+        assertEquals(await firstOf(news), "still here");
+        assertEquals(await session.call("runs"), 1);
+      },
+    },
+    {
+      name: `a call is rejected when its session can't be resumed (${wire})`,
+      async run(start) {
+        await using server = await start({ resumeWindow: 0 });
+        await using cutter = startCutter(server.webSocketUrl);
+        const reconnect = { initialDelay: 1 };
+        await using session = await connect(cutter.url, { wire, reconnect });
+        const { clientId } = session;
+        const statuses = session.statuses();
+        const big = new Uint8Array(200_000);
+        const error = await assertRejects(
+          () => session.call("size", [big]),
+          ConnectionClosedError,
+        );
+        assert(error.sent);
+        let waited = false;
+        for await (const { state } of statuses) {
+          if (state === "open" && waited) break;
+          waited ||= state === "waiting";
+        }
+        assertEquals(await session.call("size", [big]), big.length);
+        assert(session.clientId !== clientId);
+      },
+    },
+    {
+      name: `a safe call outlives its session, and runs once (${wire})`,
+      async run(start) {
+        await using server = await start();
+        const reconnect = { initialDelay: 1 };
+        await using session = await connect(server.webSocketUrl, { wire, reconnect });
+        const { clientId } = session;
+        const call = session.call("wait", [], { retry: "safe" });
+        await server.event("started");
+        await server.end(clientId, 4000, "thrown out");
+        await server.event("disconnected");
+        await server.event("connected");
+        await server.release("once");
+        assertEquals(await call, "once");
+        assert(session.clientId !== clientId);
+        assertEquals(await session.call("runs"), 1);
+      },
+    },
+    {
+      name: `a client is who its token says, and nobody without one (${wire})`,
+      async run(start) {
+        await using server = await start({ tokens: { t0ken: "ada" } });
+        await using session = await connect(server.webSocketUrl, { wire, secret: "t0ken" });
+        assertEquals(await session.call("identity"), "ada");
+        for (const secret of ["guess", "wslink-secret", "toString"]) {
+          const error = await assertRejects(
+            () => connect(server.webSocketUrl, { wire, secret }),
+            RpcError,
+          );
+          assertEquals(error.code, -32000);
+        }
+      },
+    },
+  ]),
+  {
+    name: "a page from elsewhere gets 403, before there is a socket",
+    async run(start) {
+      await using server = await start({ origins: ["https://example.org"] });
+      const { pathname } = new URL(server.webSocketUrl);
+      const statusFor = async (origin: string) =>
+        statusOf(await rawGet(server.url, pathname, `${UPGRADE}Origin: ${origin}\r\n`));
+      assertEquals(await statusFor("https://elsewhere.example"), 403);
+      assertEquals(await statusFor("https://example.org.elsewhere.example"), 403);
+      assertEquals(await statusFor("null"), 403);
+      assertEquals(await statusFor("https://example.org"), 101);
+      // What is no browser names none.
+      await using session = await connect(server.webSocketUrl);
+      assertEquals(await session.call("echo", [1]), 1);
     },
   },
 
@@ -688,6 +868,11 @@ export const DIFFERENCES: readonly Difference[] = [
 
 const UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/** So many items, made as they are read. */
+async function* many<T>(count: number, make: (i: number) => T): AsyncGenerator<T> {
+  for (let i = 0; i < count; i++) yield await Promise.resolve(make(i));
+}
 
 /** The next value of a subscription, which ends with it. */
 async function firstOf(subscription: Subscription<unknown>): Promise<unknown> {

@@ -5,7 +5,7 @@
 import { defer } from "../../protocol/deferred.ts";
 import type { Limits } from "../../protocol/mod.ts";
 import type { CreateServer, Server } from "../../server/mod.ts";
-import { procedure, RpcError } from "../../server/mod.ts";
+import { procedure, RpcError, topic } from "../../server/mod.ts";
 
 /** How a server is made reachable: what `serve()` takes, and whether in a handler of one's own. */
 export interface StartOptions {
@@ -25,6 +25,10 @@ export interface TestOptions extends StartOptions {
   readonly heartbeat?: number;
   readonly limits?: Partial<Limits>;
   readonly allowExit?: boolean;
+  readonly origins?: readonly string[];
+  readonly resumeWindow?: number;
+  /** Who may connect, by token; anybody who knows the secret without it. */
+  readonly tokens?: Readonly<Record<string, string>>;
 }
 
 /** Something that happened on a server. */
@@ -32,7 +36,7 @@ export type TestEvent =
   | { readonly type: "connected"; readonly client: string }
   | { readonly type: "disconnected"; readonly client: string; code: number; reason: string }
   | { readonly type: "started" | "aborted"; readonly client: string }
-  | { readonly type: "closed" | "finished" };
+  | { readonly type: "closed" | "finished" | "listened" | "deserted" | "stopped" };
 
 /** A server that can be reached. */
 export interface Started {
@@ -58,10 +62,11 @@ interface Running extends Started {
 }
 
 async function run(host: Host, options: TestOptions): Promise<Running> {
-  const { port, hostname, path, content, cert, key, ownHandler, ...settings } = options;
+  const { port, hostname, path, content, cert, key, ownHandler, tokens, ...settings } = options;
   const events: TestEvent[] = [];
   const waiting: ((event: TestEvent) => void)[] = [];
   const gate = defer<unknown>();
+  let runs = 0;
   function tell(event: TestEvent): void {
     const next = waiting.shift();
     if (next) next(event);
@@ -69,6 +74,19 @@ async function run(host: Host, options: TestOptions): Promise<Running> {
   }
   const server = host.createServer({
     ...settings,
+    ...(tokens === undefined ? {} : {
+      authenticate: ({ secret }) => {
+        if (typeof secret !== "string" || !Object.hasOwn(tokens, secret)) return null;
+        return { identity: tokens[secret] };
+      },
+    }),
+    topics: {
+      "scene": topic({
+        select: ({ views }: { views: string[] }, { view }: { view: number }) => views[view],
+        onFirstSubscriber: () => tell({ type: "listened" }),
+        onLastUnsubscriber: () => tell({ type: "deserted" }),
+      }),
+    },
     onConnect: ({ id: client }) => tell({ type: "connected", client }),
     onDisconnect: ({ id: client }, close) => tell({ type: "disconnected", client, ...close }),
     procedures: {
@@ -83,8 +101,35 @@ async function run(host: Host, options: TestOptions): Promise<Running> {
         url: request?.url,
         version: request?.headers.get("sec-websocket-version"),
       })),
+      "identity": procedure(({ client: { identity } }) => identity),
+      "runs": () => runs,
+      "rows": async function* (count: number) {
+        for (let i = 0; i < count; i++) yield await Promise.resolve(new Uint8Array(i).fill(i));
+        return { count };
+      },
+      "endless": async function* () {
+        try {
+          for (let i = 0;; i++) yield await Promise.resolve(i);
+        } finally {
+          tell({ type: "stopped" });
+        }
+      },
+      "total": async (parts: AsyncIterable<Uint8Array>) => {
+        let total = 0;
+        for await (const { length } of parts) total += length;
+        return total;
+      },
+      "double": async function* (numbers: AsyncIterable<number>) {
+        for await (const number of numbers) yield number * 2;
+      },
+      "steps": procedure((call, count: number) => {
+        for (let step = 1; step <= count; step++) call.progress({ step });
+        return count;
+      }),
+      "ask": procedure(({ client }, question: string) => client.call("dialog.ask", [question])),
       "wait": procedure(({ client: { id: client }, signal }) => {
         signal.addEventListener("abort", () => tell({ type: "aborted", client }));
+        runs++;
         tell({ type: "started", client });
         return gate.promise;
       }),

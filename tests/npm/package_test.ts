@@ -115,7 +115,8 @@ for (const runtime of Object.keys(runtimes)) {
     test(`the npm edition's client in ${runtime} uses Hawser's server on ${wire}`, async (t) => {
       await using server = await startHawserUnderTest(wire);
       await using cutter = startCutter(server.probe);
-      await prove(t, runtime, { ...server, cut: cutter.url });
+      await using other = startCutter(server.fleeting);
+      await prove(t, runtime, { ...server, cut: cutter.url, cutForGood: other.url });
     });
   }
 }

@@ -34,6 +34,8 @@ export interface ServerUnderTest {
   readonly small: string;
   /** The same behind {@linkcode startCutter}; absent if the case of the cut is to be left out. */
   readonly cut?: string;
+  /** The same behind another one, without a `resumeWindow`; absent as well. */
+  readonly cutForGood?: string;
   /** The largest binary that it takes, in bytes; absent if it takes all that the cases send. */
   readonly largestUpload?: number;
 }
@@ -99,6 +101,26 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       const call = session.call("test.measure", [pattern(MB)]);
       for await (const { state } of statuses) if (state === "waiting") break;
       equal(await call, { length: MB, intact: true });
+      await session.close();
+    },
+  ];
+
+  const endings = (url: string): [string, () => Promise<void>] => [
+    "a call is rejected when a session can't be resumed",
+    async () => {
+      const session = await connect(url, { wire, reconnect: { initialDelay: 1 } });
+      const { clientId } = session;
+      const statuses = session.statuses();
+      await fails(session.call("test.measure", [pattern(MB)]), (error) => {
+        equal(error instanceof ConnectionClosedError && error.sent, true);
+      });
+      let waited = false;
+      for await (const { state } of statuses) {
+        if (state === "open" && waited) break;
+        waited ||= state === "waiting";
+      }
+      equal(session.clientId === clientId, false);
+      equal(await session.call("test.measure", [pattern(MB)]), { length: MB, intact: true });
       await session.close();
     },
   ];
@@ -374,6 +396,7 @@ export function hawserClientCases(server: ServerUnderTest): Cases {
       equal(await session.call("test.echo"), { args: [], kwargs: {} });
     }),
     ...Object.fromEntries(server.cut === undefined ? [] : [cuts(server.cut)]),
+    ...Object.fromEntries(server.cutForGood === undefined ? [] : [endings(server.cutForGood)]),
     "closing ends the calls in flight": async () => {
       const session = await connect(server.probe, { wire });
       const call = session.call("test.sleep", [3600]);

@@ -20,6 +20,8 @@ export interface HawserServers extends AsyncDisposable {
   readonly probe: string;
   /** Like `probe`, with frames of at most 1024 bytes. */
   readonly small: string;
+  /** Like `probe`, but a session ends with its socket. */
+  readonly fleeting: string;
   /** Like `probe`; `test.shutdown` closes it. */
   readonly doomed: string;
   /** Lets its clients stop it; {@linkcode HawserServers.exited} fulfils when one did. */
@@ -56,6 +58,7 @@ export async function startHawser(): Promise<HawserServers> {
     chat: await listen(createChatServer({ ...quiet, interval })),
     probe: await listen(createProbeServer()),
     small: await listen(createProbeServer({ limits: { frameSize: 1024 } })),
+    fleeting: await listen(createProbeServer({ resumeWindow: 0 })),
     doomed: await listen(doomed),
     exiting: await listen(exiting),
     exited: exiting.closed,
@@ -73,7 +76,7 @@ export async function startHawser(): Promise<HawserServers> {
  */
 export async function startHawserUnderTest(
   wire: "json" | "msgpack",
-): Promise<ServerUnderTest & AsyncDisposable> {
+): Promise<ServerUnderTest & Pick<HawserServers, "fleeting"> & AsyncDisposable> {
   return { ...await startHawser(), maker: "hawser", wire, found: "msgpack" };
 }
 
