@@ -1,9 +1,26 @@
-import { assert, assertEquals } from "@std/assert";
-import type { Gap, Session } from "@hawser/hawser/client";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type Gap, GapError, type Session } from "@hawser/hawser/client";
 import { createServer, topic } from "@hawser/hawser/server";
+import { announce, type Message } from "@hawser/hawser/protocol";
 import { defer } from "../../protocol/deferred.ts";
-import { WIRES } from "../_peer.ts";
+import { FakeTime } from "../_fake_time.ts";
+import { join, type LocalPeer, WIRES } from "../_peer.ts";
 import { pair } from "./_pair.ts";
+
+/** A hello's offer of a client that reads histories, and nothing else. */
+const KEEPS = announce(["history", "subscribe"]);
+
+/** A raw client subscribes; returns the answer. */
+async function subscribed(
+  peer: LocalPeer,
+  name: string,
+  kwargs: Record<string, unknown> = {},
+): Promise<unknown> {
+  const id = peer.request("wslink.subscribe", [name], kwargs, "system:c0:1");
+  const answer = await peer.next();
+  if (answer.type !== "result" || answer.id !== id) throw new Error(JSON.stringify(answer));
+  return answer.result;
+}
 
 /** Comes back at once: what is tested is not the delay. */
 const reconnect = { initialDelay: 0 };
@@ -200,3 +217,329 @@ for (const wire of WIRES) {
     await first.close();
   });
 }
+
+for (const wire of WIRES) {
+  Deno.test(`an answer to a subscription that outlives a cut brings what followed it (${wire})`, async () => {
+    await using server = createServer({ topics: { log: topic<number>({ history: {} }) } });
+    const { session, cut } = await pair(server, { wire, reconnect });
+    const { got, take, until } = collector();
+    for (const hops of range(0, 12)) {
+      const first = session.subscribe("log", take);
+      // The request, the answer or nothing of both gets through before the cut.
+      for (let i = 0; i < hops; i++) await Promise.resolve();
+      const listening = server.listeners("log").length > 0;
+      server.publish("log", 1);
+      const again = openAgain(session);
+      cut();
+      server.publish("log", 2);
+      assertEquals(await again, true);
+      await first.ready;
+      server.publish("log", 3);
+      await until(3);
+      assertEquals(got, listening ? [1, 2, 3] : [3]);
+      await first.unsubscribe();
+      got.length = 0;
+    }
+    await session.close();
+  });
+
+  Deno.test(`a slow reader loses nothing that the history has, and stays connected (${wire})`, async () => {
+    await using server = createServer({
+      topics: { log: topic<number>({ history: {} }) },
+      limits: { queueMessages: 8 },
+    });
+    const { peer } = await join(server, wire, KEEPS);
+    await subscribed(peer, "log");
+    peer.socket.bufferedAmount = 1e9;
+    for (const i of range(1, 100)) server.publish("log", i);
+    assert(peer.received.length < 20);
+    peer.socket.bufferedAmount = 0;
+    const seen: unknown[] = [];
+    while (seen.length < 200) {
+      const message = await peer.next();
+      if (message.type === "publication") seen.push(message.kept?.offset, message.result);
+    }
+    assertEquals(seen, range(1, 100).flatMap((i) => [i, i]));
+  });
+
+  Deno.test(`a reader that is slower than the history is long is told of each gap (${wire})`, async () => {
+    await using server = createServer({
+      topics: { log: topic<number>({ history: { count: 10 } }) },
+      limits: { queueMessages: 8 },
+    });
+    const { peer } = await join(server, wire, KEEPS);
+    await subscribed(peer, "log");
+    let at = 0;
+    let gaps = 0;
+    let last = 0;
+    for (const _ of range(1, 3)) {
+      peer.socket.bufferedAmount = 1e9;
+      for (let i = 0; i < 100; i++) server.publish("log", ++last);
+      peer.socket.bufferedAmount = 0;
+      while (at < last) {
+        const message = await peer.next();
+        if (message.type === "publication") {
+          assertEquals([message.kept?.offset, message.result], [at + 1, at + 1]);
+          at++;
+        } else if (message.type === "request" && message.method === "wslink.history") {
+          const place = Object(message.args[1]);
+          if (place.gap === undefined) continue;
+          assertEquals(place.gap.offset, at);
+          at = place.offset;
+          gaps++;
+        }
+      }
+    }
+    assertEquals(gaps, 3);
+    assert((server.stats().topics.find((each) => each.topic === "log")?.dropped ?? 0) > 200);
+  });
+
+  Deno.test(`clients without histories get what is published as ever (${wire})`, async () => {
+    await using server = createServer({ topics: { log: topic<number>({ history: {} }) } });
+    const { peer: plain } = await join(server, wire);
+    const { peer: subscriber } = await join(server, wire, announce(["subscribe"]));
+    const { peer } = await join(server, wire, KEEPS);
+    assertEquals(await subscribed(subscriber, "log"), { sid: 1, selection: 0 });
+    assertEquals(await subscribed(peer, "log"), { sid: 2, selection: 0, history: true });
+    server.publish("log", 7);
+    const publication: Message = { type: "publication", topic: "log", result: 7 };
+    assertEquals(await plain.next(), publication);
+    assertEquals(await subscriber.next(), publication);
+    assertEquals((await peer.next()).type, "request");
+    assertEquals(await peer.next(), { ...publication, kept: { log: 1, offset: 1 } });
+  });
+
+  Deno.test(`what has been published is kept as it was, and for whom (${wire})`, async () => {
+    const scene = topic({
+      history: {},
+      select: (parts: Float32Array[], at: number) => parts[at],
+    });
+    await using server = createServer({ topics: { scene, log: topic({ history: {} }) } });
+    const { session } = await pair(server, { wire });
+    const buffer = new Float32Array([1, 2]);
+    server.publish("scene", [buffer]);
+    server.publish("log", buffer);
+    buffer.fill(9);
+    server.publish("log", "for another", { except: session.clientId });
+    server.publish("log", "for one", { to: session.clientId });
+    server.publish("log", "end");
+    const parts = collector();
+    const all = collector();
+    await session.subscribe("log", all.take, { last: 9 }).ready;
+    await session.subscribe("scene", (value) => parts.take([...value]), { last: 1, filter: 0 })
+      .ready;
+    await all.until("end");
+    const bytes = new Uint8Array(new Float32Array([1, 2]).buffer);
+    while (parts.got.length === 0) await session.presence().catch(() => {});
+    assertEquals(all.got, [bytes, "end"]);
+    assertEquals(parts.got, [[...bytes]]);
+    await session.close();
+  });
+
+  Deno.test(`a reader learns of a gap between the values that it is between (${wire})`, async () => {
+    await using server = createServer({
+      topics: { log: topic<number>({ history: { count: 2 } }) },
+    });
+    const { session, cut } = await pair(server, { wire, reconnect });
+    const told: unknown[] = [];
+    const values = session.subscribe("log", { onGap: (gap) => told.push(offsetsOf(gap)) });
+    await values.ready;
+    server.publish("log", 1);
+    server.publish("log", 2);
+    await session.subscribe("fence").ready;
+    const again = openAgain(session);
+    cut();
+    for (const i of range(3, 9)) server.publish("log", i);
+    await again;
+    for await (const value of values) {
+      told.push(value);
+      if (value === 9) break;
+    }
+    assertEquals(told, [1, 2, [2, 7], 8, 9]);
+    await session.close();
+  });
+
+  Deno.test(`a gap that nobody asked for is an error, not silence (${wire})`, async () => {
+    await using server = createServer({
+      topics: { log: topic<number>({ history: { count: 1 } }) },
+    });
+    const errors: unknown[] = [];
+    const { session, cut } = await pair(server, {
+      wire,
+      reconnect,
+      onError: (error) => errors.push(error),
+    });
+    const { take, until } = collector();
+    await session.subscribe("log", take).ready;
+    const again = openAgain(session);
+    cut();
+    server.publish("log", 1);
+    server.publish("log", 2);
+    await again;
+    await until(2);
+    const [error] = errors;
+    assert(error instanceof GapError && errors.length === 1);
+    assertEquals([error.code, offsetsOf(error.gap)], ["gap", [0, 1]]);
+    await session.close();
+  });
+
+  Deno.test(`more is missed than a reader's buffer holds, and all of it comes (${wire})`, async () => {
+    await using server = createServer({ topics: { log: topic<number>({ history: {} }) } });
+    const { session, cut } = await pair(server, { wire, reconnect });
+    const values = session.subscribe("log");
+    await values.ready;
+    const again = openAgain(session);
+    cut();
+    for (const i of range(1, 500)) server.publish("log", i);
+    await again;
+    const got: number[] = [];
+    for await (const value of values) {
+      got.push(value);
+      if (value === 500) break;
+    }
+    assertEquals(got, range(1, 500));
+    await session.close();
+  });
+
+  Deno.test(`cuts at any moment, and each publication comes once and in order (${wire})`, async () => {
+    await using server = createServer({
+      topics: { log: topic<number>({ history: {} }), "view.*": topic<number>({ history: {} }) },
+    });
+    const { session, cut } = await pair(server, { wire, reconnect });
+    const log = collector();
+    const views = collector();
+    await session.subscribe("log", log.take).ready;
+    await session.subscribe("view.>", views.take).ready;
+    let seed = 7;
+    const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+    let last = 0;
+    const publish = () => {
+      server.publish("log", ++last);
+      server.publish(`view.${last % 3}`, last);
+    };
+    for (let round = 0; round < 60; round++) {
+      const again = openAgain(session);
+      for (let i = random(4); i > 0; i--) publish();
+      for (let i = random(6); i > 0; i--) await Promise.resolve();
+      cut();
+      for (let i = random(3); i > 0; i--) publish();
+      // Sometimes the next cut comes while what was missed is asked for.
+      await again;
+      for (let i = random(30); i > 0; i--) await Promise.resolve();
+    }
+    publish();
+    await Promise.all([log.until(last), views.until(last)]);
+    assertEquals(log.got, range(1, last));
+    assertEquals(views.got, range(1, last));
+    await session.close();
+  });
+}
+
+Deno.test("a history is bounded by count, bytes and age", async () => {
+  using time = new FakeTime();
+  await using server = createServer({
+    topics: {
+      count: topic<number>({ history: { count: 2 } }),
+      // 256 for each, and a frame of some 60 bytes.
+      bytes: topic<Uint8Array>({ history: { bytes: 3000 } }),
+      age: topic<number>({ history: { age: 1000 } }),
+    },
+  });
+  const { peer } = await join(server, "msgpack", KEEPS);
+  const kept = async (name: string) => {
+    await subscribed(peer, name, { last: 100 });
+    await time.settle();
+    const messages = peer.received.splice(0);
+    return messages.flatMap((message) => message.type === "publication" ? [message.result] : []);
+  };
+  for (const i of range(1, 4)) server.publish("count", i);
+  for (const i of range(1, 4)) server.publish("bytes", new Uint8Array(1000).fill(i));
+  server.publish("age", 1);
+  await time.advance(600);
+  server.publish("age", 2);
+  await time.advance(600);
+  assertEquals(await kept("count"), [3, 4]);
+  assertEquals((await kept("bytes")).map((value) => Reflect.get(Object(value), 0)), [3, 4]);
+  assertEquals(await kept("age"), [2]);
+  server.publish("bytes", new Uint8Array(4000));
+  peer.received.length = 0;
+  assertEquals(await kept("bytes"), []);
+});
+
+Deno.test("publications of the policy latest skip what is old, in order and without a gap", async () => {
+  await using server = createServer({
+    topics: {
+      state: topic<[string, number]>({ history: {}, policy: "latest", key: ([key]) => key }),
+    },
+  });
+  const { peer } = await join(server, "msgpack", KEEPS);
+  await subscribed(peer, "state");
+  await peer.next();
+  peer.socket.bufferedAmount = 1e9;
+  for (const i of range(1, 10)) server.publish("state", [i % 2 ? "a" : "b", i]);
+  server.publish("state", ["a", 11]);
+  peer.socket.bufferedAmount = 0;
+  const got = [await peer.next(), await peer.next()];
+  assertEquals(
+    got.map((message) => message.type === "publication" && [message.kept?.offset, message.result]),
+    [[10, ["b", 10]], [11, ["a", 11]]],
+  );
+});
+
+Deno.test("what is published while a publication goes out comes behind it", async () => {
+  await using server = createServer({
+    topics: { log: topic<string>({ history: {} }) },
+    limits: { queueMessages: 4 },
+    onDisconnect: () => void server.publish("log", "left"),
+  });
+  const { peer: slow } = await join(server, "msgpack", KEEPS);
+  const { peer } = await join(server, "msgpack", KEEPS);
+  await subscribed(slow, "log");
+  await subscribed(peer, "log");
+  await peer.next();
+  slow.socket.bufferedAmount = 1e9;
+  // The slow one is closed in the middle of a publication that the other has yet to get.
+  for (const i of range(1, 8)) server.publish("log", String(i), { policy: "close" });
+  const got: unknown[] = [];
+  for (const i of range(1, 9)) {
+    const message = await peer.next();
+    assertEquals(message.type === "publication" && message.kept?.offset, i);
+    if (message.type === "publication") got.push(message.result);
+  }
+  assert(got.includes("left"));
+});
+
+for (
+  const [what, history] of Object.entries({
+    count: { count: 0 },
+    bytes: { bytes: -1 },
+    age: { age: NaN },
+  })
+) {
+  Deno.test(`a history's ${what} has to be over 0`, () => {
+    assertThrows(
+      () => createServer({ topics: { log: topic({ history }) } }),
+      RangeError,
+      `The topic "log" has a history whose ${what} is not over 0`,
+    );
+  });
+}
+
+Deno.test("what is no place and no number is refused", async () => {
+  await using server = createServer({ topics: { log: topic({ history: {} }) } });
+  const { peer } = await join(server, "msgpack", KEEPS);
+  for (
+    const kwargs of [{ last: -1 }, { last: "all" }, { since: [] }, {
+      since: { log: { offset: 1 } },
+    }]
+  ) {
+    for (const [method, arg] of [["wslink.subscribe", "log"], ["wslink.recover", 1]] as const) {
+      peer.request(method, [arg], kwargs, "system:c0:9");
+      const answer = await peer.next();
+      assertEquals(answer.type === "error" && answer.error.code, -32602);
+    }
+  }
+  const { session } = await pair(server);
+  assertThrows(() => session.subscribe("log", { last: -1 }), RangeError, "last must be");
+  await session.close();
+});
