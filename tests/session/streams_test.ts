@@ -88,10 +88,10 @@ for (const wire of WIRES) {
     const rows = session.stream("test.rows");
     await rows.next();
     await settle();
-    assert(made >= 63 && made <= 66, `${made} rows were made for one that was read`);
-    for (let i = 1; i < 100; i++) await rows.next();
+    assert(made >= 1023 && made <= 1026, `${made} rows were made for one that was read`);
+    for (let i = 1; i < 2000; i++) await rows.next();
     await settle();
-    assert(made >= 100 && made <= 100 + 66, `${made} rows were made for 100 that were read`);
+    assert(made >= 2000 && made <= 2000 + 1026, `${made} rows were made for 2000 that were read`);
     rows.cancel();
     await settle();
     made = 0;
@@ -220,13 +220,13 @@ for (const wire of WIRES) {
     });
     const { session } = await pair(server, { wire });
     async function* rows() {
-      for (; made < 1000; made++) yield made;
+      for (; made < 3000; made++) yield made;
     }
     const call = session.call("test.sum", ["rows", rows()]);
     await settle();
-    assert(made >= 63 && made <= 65, `${made} rows were made for none that was read`);
+    assert(made >= 1023 && made <= 1025, `${made} rows were made for none that was read`);
     go.resolve();
-    assertEquals(await call, { name: "rows", sum: 499_500 });
+    assertEquals(await call, { name: "rows", sum: 4_498_500 });
     await session.close();
   });
 
@@ -337,7 +337,7 @@ Deno.test("a producer that sends more than it has credit for is closed", async (
     kwargs: {},
     meta: { streams: [0] },
   });
-  for (let i = 0; i < 65; i++) {
+  for (let i = 0; i < 1025; i++) {
     peer.request("wslink.stream.item", ["rpc:c1:0/0", i, 16], {}, "system:c1:0");
   }
   assertEquals((await peer.closed).code, 1008);
