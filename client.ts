@@ -93,6 +93,8 @@ export type { CallOptions } from "./session/outgoing.ts";
 export type {
   CallName,
   CallRest,
+  Covered,
+  DefinitionOf,
   Delivered,
   ErrorData,
   ErrorKind,
@@ -116,8 +118,10 @@ export type {
   TopicFilter,
   TopicName,
   TopicPart,
+  TopicsOf,
   TopicValue,
   TypedOptions,
+  TypesOf,
 } from "./protocol/api.ts";
 export { DEFAULT_LIMITS, type Limits, type Wire } from "./protocol/codec.ts";
 export {

@@ -259,10 +259,10 @@ export interface TopicTypes<P, F, R> {
 export type Topics = Readonly<Record<string, TopicLike>>;
 
 /** A topic's definition by the name that it was defined under; `never` where there is none. */
-type TopicsOf<S> = S extends { readonly topics: infer T } ? T : never;
+export type TopicsOf<S> = S extends { readonly topics: infer T } ? T : never;
 
 /** The names that a pattern covers, as far as types can say it. */
-type Covered<K> = K extends `${infer A}*${infer B}` ? `${A}${string}${Covered<B>}`
+export type Covered<K> = K extends `${infer A}*${infer B}` ? `${A}${string}${Covered<B>}`
   : K extends `${infer A}>` ? `${A}${string}`
   : K;
 
@@ -271,13 +271,13 @@ export type TopicName<S> = string extends keyof TopicsOf<S> ? never
   : Covered<keyof TopicsOf<S> & string>;
 
 /** The types of one topic of a server type. */
-type TypesOf<S, N> = DefinitionOf<TopicsOf<S>, N> extends
+export type TypesOf<S, N> = DefinitionOf<TopicsOf<S>, N> extends
   { readonly types?: infer X extends TopicTypes<unknown, unknown, unknown> | undefined }
   ? NonNullable<X>
   : never;
 
 /** A topic's own definition, or that of a pattern that covers it. */
-type DefinitionOf<T, N> = N extends keyof T ? T[N]
+export type DefinitionOf<T, N> = N extends keyof T ? T[N]
   : { [K in keyof T]: N extends Covered<K> ? T[K] : never }[keyof T];
 
 /** What may be published on a topic: anything where the server's type doesn't say. */

@@ -7,6 +7,8 @@
 export type {
   CallName,
   CallRest,
+  Covered,
+  DefinitionOf,
   Delivered,
   Handler,
   HistoryOptions,
@@ -25,8 +27,10 @@ export type {
   TopicLike,
   TopicPayload,
   Topics,
+  TopicsOf,
   TopicTypes,
   TypedOptions,
+  TypesOf,
 } from "../protocol/api.ts";
 export type {
   ArgsInput,

@@ -683,7 +683,8 @@ export class Subscriptions {
     // It may have ended by itself, while permissions were looked up.
     if (!this.#own.get(session)?.delete(sid)) return false;
     this.#leave(subscription);
-    session.notify(UNSUBSCRIBED_METHOD, [sid, error]);
+    // Not before the answer that names the subscription.
+    session.notify(UNSUBSCRIBED_METHOD, [sid, error], subscription.channel.name);
     return true;
   }
 
