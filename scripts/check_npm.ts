@@ -18,7 +18,7 @@ import { describeModule, writeDeclarations } from "./npm_edition/api.ts";
 const sizeGoal = 150_000;
 
 /** What it may take, in bytes, so that it grows no further. */
-const sizeLimit = 300_000;
+const sizeLimit = 411_000;
 
 /** What a package's `package.json` says, as far as it is needed here. */
 interface PackageJson {
