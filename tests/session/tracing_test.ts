@@ -86,6 +86,8 @@ for (const wire of WIRES) {
       assertEquals(failed.status.code, SpanStatusCode.ERROR);
     } finally {
       await provider.shutdown();
+      // The exporter answers from timers that nobody awaits.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       manager.disable();
       trace.disable();
       context.disable();
