@@ -105,6 +105,8 @@ export class Outgoing {
   readonly #calls = new Map<string, PendingCall>();
   readonly #host: OutgoingHost;
   #count = 0;
+  /** How the connection ended, once it has: what is asked for behind that is not sent. */
+  #close: CloseInfo | undefined;
 
   /** @param host What calls need of their session. */
   constructor(host: OutgoingHost) {
@@ -138,8 +140,16 @@ export class Outgoing {
     const { id, method, args, options, meta, onSettled } = request;
     const { kwargs = {}, timeout = this.#host.timeout, signal } = options;
     const { promise, resolve, reject } = defer<unknown>();
-    if (signal?.aborted) {
-      reject(signal.reason);
+    if (signal?.aborted || this.#close) {
+      const what = `Call of ${method} was not sent: the connection is closed`;
+      reject(
+        signal?.aborted ? signal.reason : new ConnectionClosedError(what, {
+          code: 1006,
+          reason: "",
+          ...this.#close,
+          sent: false,
+        }),
+      );
       return promise;
     }
     const meter = this.#meterOf(request);
@@ -250,6 +260,7 @@ export class Outgoing {
    * @param close How it ended.
    */
   end(close: CloseInfo): void {
+    this.#close = close;
     for (const call of [...this.#calls.values()]) {
       call.reject(
         new ConnectionClosedError("The connection closed before the answer came", {
