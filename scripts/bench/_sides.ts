@@ -109,8 +109,11 @@ export async function prepare(): Promise<Prepared> {
   const bunServers = { raw: await node("raw_bun_server"), hawser: await node("hawser_bun_server") };
 
   const hawserServer = () => Child.start("Hawser's server", ["deno", here("hawser_server.ts")]);
-  const rawClient = (peer: "wslink" | "bare") => (port: string) =>
-    Child.start("the raw client", ["deno", here("raw_client.ts"), port, peer]);
+  const rawClient = (peer: "wslink" | "bare", title: string) => (port: string) =>
+    Child.start(`the raw client of ${title}`, [
+      ...["deno", here("raw_client.ts")],
+      ...[port, peer, title],
+    ]);
   const wslinkServer = () => Child.start("wslink's server", [python, here("wslink_server.py")]);
 
   const sides: Side[] = [
@@ -118,43 +121,43 @@ export async function prepare(): Promise<Prepared> {
       name: "raw",
       title: "raw Deno.serve",
       server: () => Child.start("the raw server", ["deno", here("raw_server.ts")]),
-      client: rawClient("bare"),
+      client: rawClient("bare", "raw Deno.serve"),
     },
     {
       name: "hawser-raw",
       title: "Hawser server, raw client",
       server: hawserServer,
-      client: rawClient("wslink"),
+      client: rawClient("wslink", "Hawser server, raw client"),
     },
     {
       name: "node-raw",
       title: "raw ws on Node",
       server: () => Child.start("the raw server on Node", [nodePath, nodeServers.raw]),
-      client: rawClient("bare"),
+      client: rawClient("bare", "raw ws on Node"),
     },
     {
       name: "node-hawser-raw",
       title: "Hawser server on Node, raw client",
       server: () => Child.start("Hawser's server on Node", [nodePath, nodeServers.hawser]),
-      client: rawClient("wslink"),
+      client: rawClient("wslink", "Hawser server on Node, raw client"),
     },
     {
       name: "bun-raw",
       title: "raw Bun.serve",
       server: () => Child.start("the raw server on Bun", [bunPath, bunServers.raw]),
-      client: rawClient("bare"),
+      client: rawClient("bare", "raw Bun.serve"),
     },
     {
       name: "bun-hawser-raw",
       title: "Hawser server on Bun, raw client",
       server: () => Child.start("Hawser's server on Bun", [bunPath, bunServers.hawser]),
-      client: rawClient("wslink"),
+      client: rawClient("wslink", "Hawser server on Bun, raw client"),
     },
     {
       name: "wslink-raw",
       title: "wslink server, raw client",
       server: wslinkServer,
-      client: rawClient("wslink"),
+      client: rawClient("wslink", "wslink server, raw client"),
     },
     {
       name: "hawser",

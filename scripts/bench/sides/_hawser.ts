@@ -18,6 +18,8 @@ function bytes(size: number): Uint8Array {
  */
 export function createBenchServer(createServer: CreateServer): Server {
   const server: Server = createServer({
+    // All clients are on this machine: thousands of connections of one address, each with its hello.
+    limits: { connections: Infinity, connectionsPerAddress: Infinity },
     procedures: {
       "bench.echo": (value: unknown) => value,
       "bench.down": (size: number) => ({ data: bytes(size) }),

@@ -1,11 +1,12 @@
 // A load client that costs as little as a client can: it sends frames that were encoded beforehand
 // and counts the messages that come back without reading them. Arguments: port, and what is there:
-// "wslink" speaks the 2.x wire (Hawser's server, wslink's own), "bare" is raw_server.ts.
+// "wslink" speaks the 2.x wire (Hawser's server, wslink's own), "bare" is raw_server.ts; then what
+// errors call the server.
 import { SMALL, type Work } from "../_lines.ts";
 import { callFrames, helloFrames } from "./_frames.ts";
 import { type Load, obey, type Outcome } from "./_load.ts";
 
-const [port, peer] = Deno.args;
+const [port, peer, title] = Deno.args;
 const HEADER = 12;
 
 type Frames = (Uint8Array<ArrayBuffer> | string)[];
@@ -39,18 +40,22 @@ class Counter {
     for (const frame of frames) this.socket.send(frame);
   }
 
-  static async open(): Promise<Counter> {
+  /** Opens the connection that has this number among those of this process, counted from 1. */
+  static async open(number: number): Promise<Counter> {
     const counter = new Counter(new WebSocket(`ws://127.0.0.1:${port}/ws`));
-    await new Promise((resolve, reject) => {
-      counter.socket.onopen = resolve;
-      counter.socket.onerror = () => reject(new Error(`Nothing listens on port ${port}`));
-    });
-    if (peer === "wslink") {
-      await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (what: string) =>
+        reject(new Error(`Connection ${number} to ${title} (port ${port}) failed: ${what}`));
+      counter.socket.onerror = (event) =>
+        fail(event instanceof ErrorEvent ? event.message : "error");
+      counter.socket.onclose = ({ code, reason }) => fail(`closed with ${code} ${reason}`);
+      counter.socket.onopen = () => {
+        if (peer !== "wslink") return resolve();
         counter.onMessage = () => resolve();
         counter.send(helloFrames());
-      });
-    }
+      };
+    });
+    counter.socket.onclose = null;
     return counter;
   }
 }
@@ -102,7 +107,9 @@ const load: Load = {
     while (counters.length > connections) counters.pop()?.socket.close();
     while (counters.length < connections) {
       const batch = Math.min(50, connections - counters.length);
-      counters.push(...await Promise.all(Array.from({ length: batch }, Counter.open)));
+      const first = counters.length + 1;
+      const opened = Array.from({ length: batch }, (_, i) => Counter.open(first + i));
+      counters.push(...await Promise.all(opened));
     }
   },
   run,
