@@ -61,6 +61,15 @@ async function mustRun(
   throw new Error(`${[command, ...args].join(" ")} failed:\n    ${tail}`);
 }
 
+let updating: Promise<void> | undefined;
+
+/** Learns once what packages there are, which root alone may. */
+function aptUpdate(): Promise<void> {
+  return updating ??= Deno.uid() === 0
+    ? mustRun("apt-get", ["update", "-q"], { DEBIAN_FRONTEND: "noninteractive" })
+    : Promise.resolve();
+}
+
 /** Debian packages can be had only by root, so anyone else is told what to install. */
 async function aptInstall(...packages: string[]): Promise<void> {
   const apt = Deno.build.os === "linux" && (await run("apt-get", ["--version"])).success;
@@ -68,7 +77,7 @@ async function aptInstall(...packages: string[]): Promise<void> {
     throw new Error(`install ${packages.join(", ")} with your system's package manager`);
   }
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await mustRun("apt-get", ["update", "-q"], env);
+  await aptUpdate();
   await mustRun("apt-get", ["install", "-q", "-y", "--no-install-recommends", ...packages], env);
 }
 
@@ -97,33 +106,75 @@ const chromium: Item = {
   install: () => aptInstall("chromium", "fonts-dejavu-core"),
 };
 
+/** A proxy that docs/operations.md is tested with. */
+export type ProxyName = "nginx" | "caddy" | "apache2";
+
+/** Where a proxy is, and what it is started with. */
+export interface Proxy {
+  readonly program: string;
+  /** Where its package's files are: "" if the system has it. */
+  readonly top: string;
+  readonly env: Record<string, string>;
+}
+
+/** The program in Debian's package, and the argument that makes it say its version and end. */
+const proxies: Record<ProxyName, { readonly path: string; readonly says: string }> = {
+  nginx: { path: "/usr/sbin/nginx", says: "-v" },
+  caddy: { path: "/usr/bin/caddy", says: "version" },
+  apache2: { path: "/usr/sbin/apache2", says: "-v" },
+};
+
 /**
- * Finds the nginx that docs/operations.md is tested with.
+ * Finds a proxy.
  *
- * @returns The command or path, or `undefined` if there is none.
+ * @param name Which.
+ * @returns Where it is, or `undefined` if it is missing.
  */
-export async function findNginx(): Promise<string | undefined> {
-  for (const candidate of [inCache("nginx/usr/sbin/nginx"), "nginx", "/usr/sbin/nginx"]) {
-    if ((await run(candidate, ["-v"])).success) return candidate;
+export async function findProxy(name: ProxyName): Promise<Proxy | undefined> {
+  const { path, says } = proxies[name];
+  const top = inCache(name);
+  const env = { LD_LIBRARY_PATH: `${top}/usr/lib/${Deno.build.arch}-linux-gnu` };
+  for (
+    const proxy of [
+      { program: top + path, top, env },
+      { program: name, top: "", env: {} },
+      { program: path, top: "", env: {} },
+    ]
+  ) {
+    if ((await run(proxy.program, [says], proxy.env)).success) return proxy;
   }
   return undefined;
 }
 
-const nginx: Item = {
-  name: "nginx",
-  find: findNginx,
-  async install() {
-    if (!(await run("apt-get", ["--version"])).success) {
-      throw new Error("install nginx with your system's package manager");
-    }
-    const folder = inCache("nginx");
-    await Deno.mkdir(folder, { recursive: true });
-    if (Deno.uid() === 0) await mustRun("apt-get", ["update", "-q"]);
-    // Taken out of its package: an installed one would start to serve port 80.
-    const script = 'cd "$1" && apt-get download -q nginx && dpkg -x nginx_*.deb .';
-    await mustRun("sh", ["-c", script, "sh", folder]);
-  },
-};
+/** The packages that have a proxy and what it needs beside what every Debian has. */
+async function packagesOf(name: ProxyName): Promise<string[]> {
+  if (name !== "apache2") return [name];
+  const { output } = await run("apt-cache", ["depends", "apache2-bin"]);
+  // libapr1 and libaprutil1, or what the next Debian calls them.
+  return [
+    "apache2-bin",
+    ...Array.from(output.matchAll(/ (libapr\w+)$/gm), ([, found = ""]) => found),
+  ];
+}
+
+function proxy(name: ProxyName): Item {
+  return {
+    name,
+    find: async () => (await findProxy(name))?.program,
+    async install() {
+      if (!(await run("apt-get", ["--version"])).success) {
+        throw new Error(`install ${name} with your system's package manager`);
+      }
+      const folder = inCache(name);
+      await Deno.mkdir(folder, { recursive: true });
+      await aptUpdate();
+      // Taken out of its package: an installed one would start to serve port 80.
+      const script = 'cd "$1" && shift && apt-get download -q "$@" && ' +
+        'for package in *.deb; do dpkg -x "$package" . || exit 1; done';
+      await mustRun("sh", ["-c", script, "sh", folder, ...await packagesOf(name)]);
+    },
+  };
+}
 
 function pythonWslink(version: string): Item {
   const environment = inCache(`venv-${version}`);
@@ -258,7 +309,7 @@ const vtk: Item = {
 
 const items: Item[] = [
   chromium,
-  nginx,
+  ...(["nginx", "caddy", "apache2"] as const).map(proxy),
   pythonWslink("1.12.4"),
   pythonWslink("2.5.7"),
   ...nodeVersions.map(node),
