@@ -1,39 +1,42 @@
 // Subscribers of the numbers, all of one process.
 import { connect } from "@hawser/hawser/client";
-import { Heard } from "./_losses.ts";
+import { Reading, sumOf } from "./_history.ts";
 import { obey, startArguments } from "./_obey.ts";
 
 const [port, count] = startArguments();
-const all: Heard[] = [];
+const all: Reading[] = [];
+const last: Reading[] = [];
 let open = 0;
+let resumed = 0;
+let anew = 0;
 
 for (let i = 0; i < Number(count); i++) {
-  const heard = new Heard();
   const session = await connect(`ws://127.0.0.1:${port}/ws`, {
     wire: i % 2 ? "json" : "msgpack",
     heartbeat: 400,
     reconnect: { initialDelay: 20, maxDelay: 400 },
   });
-  await session.subscribe("numbers.all", (value) => heard.take(value)).ready;
-  all.push(heard);
+  for (const [topic, readings] of [["numbers.all", all], ["numbers.last", last]] as const) {
+    const reading = new Reading();
+    readings.push(reading);
+    await session.subscribe<number>(topic, (value) => reading.take(value), {
+      onGap: (gap) => reading.miss(gap),
+    }).ready;
+  }
   (async () => {
-    let was = false;
-    for await (const { state } of session.statuses()) {
-      const is = state === "open";
-      if (is !== was) open += is ? 1 : -1;
+    let was: boolean | undefined;
+    for await (const status of session.statuses()) {
+      const is = status.state === "open";
+      if (is === was) continue;
+      if (was !== undefined || is) open += is ? 1 : -1;
+      if (was !== undefined && status.state === "open") status.resumed ? resumed++ : anew++;
       was = is;
     }
   })();
 }
 
-const sum = (of: (heard: Heard) => number) => all.reduce((total, heard) => total + of(heard), 0);
-
 obey({}, {
-  status: () => ({
-    open,
-    distinct: sum((heard) => heard.distinct),
-    twice: sum((heard) => heard.twice),
-    disorder: sum((heard) => heard.disorder),
-    last: Math.min(...all.map(({ last }) => last)),
-  }),
+  status: () => ({ open, resumed, anew }),
+  all: () => sumOf(all),
+  last: () => sumOf(last),
 });
