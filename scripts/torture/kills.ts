@@ -1,4 +1,4 @@
-import { type Answer, Child } from "./_child.ts";
+import { Child } from "./_child.ts";
 import { count, type Figure, type Trial } from "./_figures.ts";
 
 /** How long a client's calls and its way back may take, in ms. */
@@ -21,23 +21,36 @@ export async function kills({ quick, random, log }: Trial): Promise<Figure[]> {
       await pause(random.between(0, 300));
       ({ child: server } = await Child.start("mixed_server.ts", [port]));
       const before = await client.ask("status");
-      const after = await until(
-        client,
-        ({ open, answered, ticks }) =>
-          open === clients && (answered ?? 0) > (before.answered ?? 0) &&
-          (ticks ?? 0) > (before.ticks ?? 0),
-      );
+      const after = await until(async () => {
+        const { open, answered = 0 } = await client.ask("status");
+        const { leastRestarts, last = 0 } = await client.ask("ticks");
+        return open === clients && answered > (before.answered ?? 0) &&
+          leastRestarts === i + 1 && last > 0;
+      });
       if (after) back++;
-      else log(`not back after kill ${i + 1}: ${JSON.stringify(await client.ask("status"))}`);
+      else {
+        const [status, ticks] = [await client.ask("status"), await client.ask("ticks")];
+        log(`not back after kill ${i + 1}: ${JSON.stringify({ ...status, ...ticks })}`);
+      }
     }
     const hanging = pause(PATIENCE).then(() => undefined);
     const end = await Promise.race([client.ask("stop"), hanging]);
     const last = end ?? await client.ask("status");
+    const ticks = await client.ask("ticks");
+    const { silent, twice, disorder, wrong } = ticks;
     return [{
       promise:
         `the server killed under load ${times} times: ${clients} clients come back each time`,
       measured: `back after ${back} of ${times}; ${last.anew} sessions begun anew`,
       kept: back === times,
+    }, {
+      promise: "each is told of each restart, once, by a gap from what it heard last to what it " +
+        "hears next; all else comes once, in order",
+      measured: `${ticks.leastRestarts} to ${ticks.mostRestarts} told to each, ${wrong} ` +
+        `wrong offsets or epochs; ${count(ticks.came ?? 0)} came, ${ticks.gaps} other gaps, ` +
+        `${silent} missed in silence, ${twice} twice, ${disorder} out of order`,
+      kept: ticks.leastRestarts === times && ticks.mostRestarts === times && ticks.gaps === 0 &&
+        [silent, twice, disorder, wrong].every((figure) => figure === 0),
     }, {
       promise: "no call hangs, and each ends in its result or an error of a known class",
       measured: `${count(last.made ?? 0)} made: ${count(last.answered ?? 0)} answered, ` +
@@ -50,10 +63,10 @@ export async function kills({ quick, random, log }: Trial): Promise<Figure[]> {
   }
 }
 
-async function until(child: Child, good: (answer: Answer) => boolean): Promise<boolean> {
+async function until(good: () => Promise<boolean>): Promise<boolean> {
   const end = performance.now() + PATIENCE;
   while (performance.now() < end) {
-    if (good(await child.ask("status"))) return true;
+    if (await good()) return true;
     await pause(50);
   }
   return false;

@@ -16,7 +16,7 @@ interface Stack {
   readonly server: Start;
   client(port: number): Start;
   /** Which promises are Hawser's own: others' figures are only printed. */
-  readonly promised?: "calls";
+  readonly promised?: "calls" | "all";
 }
 
 async function installSocketIo(): Promise<string> {
@@ -45,13 +45,13 @@ export async function losses({ quick, random, log }: Trial): Promise<Figure[]> {
   const socketIo: Start = ["losses_socketio_server.ts", [folder], node];
   const stacks: Stack[] = [
     {
-      name: "Hawser, safe calls",
-      server: ["losses_hawser_server.ts"],
+      name: "Hawser, safe calls, a history",
+      server: ["losses_hawser_server.ts", [1]],
       client: (port) => ["losses_hawser_client.ts", [port, 1]],
-      promised: "calls",
+      promised: "all",
     },
     {
-      name: "Hawser, other calls",
+      name: "Hawser, other calls, no history",
       server: ["losses_hawser_server.ts"],
       client: (port) => ["losses_hawser_client.ts", [port]],
       promised: "calls",
@@ -118,6 +118,7 @@ export async function losses({ quick, random, log }: Trial): Promise<Figure[]> {
       promise: `${name}: publications over ${proxy.faults} cuts`,
       measured: `${count(all)} made, ${all - distinct} lost, ${twice} twice, ` +
         `${disorder} out of order`,
+      ...(promised === "all" ? { kept: distinct === all && twice + disorder === 0 } : {}),
     });
   }
   return figures;

@@ -30,6 +30,10 @@ export async function soak({ quick, minutes = 20, random, log }: Trial): Promise
   }
   const hanging = pause(60_000).then(() => undefined);
   const end = await Promise.race([client.ask("stop"), hanging]);
+  const ticks = await client.ask("ticks");
+  const { silent, twice, disorder, wrong, gaps } = ticks;
+  const missed = `${silent} missed in silence, ${gaps} gaps told, ${twice} twice, ` +
+    `${disorder} out of order, ${wrong} wrong offsets`;
   const settled = samples.filter(({ time }) => time > seconds / 3);
   const rss = trend(settled.map(({ time, rss }) => [time, rss]));
   const heap = trend(settled.map(({ time, heap }) => [time, heap]));
@@ -56,6 +60,10 @@ export async function soak({ quick, minutes = 20, random, log }: Trial): Promise
       `${end?.closed} closed, ${end?.notSent} not sent, ${end?.wrong} wrong, ${end?.other} other`,
     kept: end !== undefined && end.pending === 0 && end.wrong === 0 && end.other === 0 &&
       end.timeout === 0,
+  }, {
+    promise: "who listens misses nothing: each publication comes once, in order",
+    measured: `${count(ticks.came ?? 0)} came; ${missed}`,
+    kept: [silent, twice, disorder, wrong, gaps].every((figure) => figure === 0),
   });
   return figures;
 }

@@ -1,8 +1,10 @@
-import { createServer, serve } from "@hawser/hawser/server";
-import { obey } from "./_obey.ts";
+import { createServer, serve, topic } from "@hawser/hawser/server";
+import { obey, startArguments } from "./_obey.ts";
 
+const [history] = startArguments();
 const runs = new Map<number, number>();
 const server = createServer({
+  topics: { "losses.number": topic<number>(history ? { history: {} } : {}) },
   procedures: {
     "losses.run": (number: number) => {
       runs.set(number, (runs.get(number) ?? 0) + 1);

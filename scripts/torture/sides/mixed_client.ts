@@ -6,26 +6,30 @@ import {
   type Session,
   TimeoutError,
 } from "@hawser/hawser/client";
+import { Reading, sumOf } from "./_history.ts";
 import { obey, startArguments } from "./_obey.ts";
 
 const [port, clients] = startArguments();
 const sessions: Session[] = [];
+/** What each of them hears of the server's clock. */
+const readings: Reading[] = [];
 const ends = { made: 0, answered: 0, closed: 0, notSent: 0, timeout: 0, other: 0, wrong: 0 };
 let pending = 0;
-let ticks = 0;
 let resumed = 0;
 let anew = 0;
 let working = false;
 let workers: Promise<void>[] = [];
 
-async function open(): Promise<Session> {
+async function open(reading: Reading): Promise<Session> {
   const session = await connect(`ws://127.0.0.1:${port}/ws`, {
     wire: "msgpack",
     heartbeat: 1000,
     helloTimeout: 3000,
     reconnect: { initialDelay: 50, maxDelay: 1000 },
   });
-  session.subscribe("mixed.tick", () => ticks++);
+  session.subscribe<number>("mixed.tick", (tick) => reading.take(tick), {
+    onGap: (gap) => reading.miss(gap),
+  });
   watch(session);
   return session;
 }
@@ -39,7 +43,11 @@ async function watch(session: Session): Promise<void> {
   }
 }
 
-for (let i = 0; i < Number(clients); i++) sessions.push(await open());
+for (let i = 0; i < Number(clients); i++) {
+  const reading = new Reading();
+  readings.push(reading);
+  sessions.push(await open(reading));
+}
 
 async function one(session: Session, number: number): Promise<boolean> {
   switch (number % 8) {
@@ -104,7 +112,6 @@ async function work(session: Session, pause: number): Promise<void> {
 const status = () => ({
   ...ends,
   pending,
-  ticks,
   resumed,
   anew,
   open: sessions.filter(({ status }) => status.state === "open").length,
@@ -112,6 +119,7 @@ const status = () => ({
 
 obey({}, {
   status,
+  ticks: () => sumOf(readings),
   start: (atOnce: number, pause: number) => {
     working = true;
     workers = sessions.flatMap((session) =>
@@ -131,7 +139,7 @@ obey({}, {
   },
   churn: async () => {
     // One leaves and another comes, as pages do.
-    const session = await open();
+    const session = await open(new Reading());
     await session.call("mixed.echo", [1]);
     await session.close();
   },

@@ -1,11 +1,12 @@
 // A server under mixed load: calls, publications on a topic, streams. Prints nothing of its own.
-import { createServer, procedure, serve } from "@hawser/hawser/server";
+import { createServer, procedure, serve, topic } from "@hawser/hawser/server";
 import { obey, startArguments } from "./_obey.ts";
 
 const [port, resumeWindow = 30_000] = startArguments();
 const server = createServer({
   resumeWindow: Number(resumeWindow),
   limits: { suspendedSessions: 20_000 },
+  topics: { "mixed.tick": topic<number>({ history: {} }) },
   procedures: {
     "mixed.echo": (value: unknown) => value,
     "mixed.slow": async (ms: number) => {
@@ -28,7 +29,7 @@ const server = createServer({
   },
 });
 const listening = await serve(server, { port: Number(port ?? 0), hostname: "127.0.0.1" });
-// A clock that all hear, so that there is something to miss.
+// A clock that all hear, so that there is something to miss: its numbers are the history's offsets.
 let tick = 0;
 setInterval(() => server.publish("mixed.tick", ++tick), 20);
 
