@@ -160,7 +160,6 @@ export class Connection {
     if (this.#state === "closed") return;
     if (this.#checking && this.#state === "new") return this.#defer(data);
     this.#received += sizeOf(data);
-    this.#host.meters.frame();
     try {
       const decoder = this.#decoderFor(data);
       this.#unread += sizeOf(data);

@@ -67,8 +67,8 @@ export class IncomingCall implements CallContext {
   abandoned = false;
   /** Where it is counted. */
   meter: CallMeter | undefined;
-  /** When it began, if it is counted. */
-  since = 0;
+  /** When it began, if it is timed. */
+  since: number | undefined;
   /** Reads the caller's streams. */
   readonly uploads: { cancel(): void }[] = [];
   readonly #notify: Notify;
@@ -208,9 +208,9 @@ export class Incoming<C extends IncomingCall> {
     const call = this.#host.open(request, this.#host.notify);
     if (request.meta?.key !== undefined && this.#isRepeated(call, request.meta.key)) return;
     if (meters && own === undefined) {
-      call.meter = meters.of(method);
-      call.meter.running++;
-      call.since = meters.begin();
+      const meter = meters.of(method);
+      call.meter = meter;
+      call.since = meters.begin(meter);
     }
     let result: unknown;
     try {
@@ -241,14 +241,11 @@ export class Incoming<C extends IncomingCall> {
     }
   }
 
-  #measure(call: IncomingCall, outcome: CallOutcome, reading = false): void {
+  #measure(call: IncomingCall, outcome: CallOutcome, isWhole = false): void {
     const { meter } = call;
     const { meters } = this.#host;
     if (meter === undefined || meters === undefined) return;
-    const time = meters.timeSince(call.since, reading);
-    const ended = call.abandoned ? "abandoned" : outcome;
-    meter.end(time, ended);
-    meters.onEnd?.(call, time, ended);
+    meters.end(call, meter, call.since, call.abandoned ? "abandoned" : outcome, isWhole);
   }
 
   /**
@@ -371,6 +368,8 @@ export class Incoming<C extends IncomingCall> {
 
   #track(call: IncomingCall): void {
     this.#running.set(call.request.id, call);
+    const { meter } = call;
+    if (meter) call.since = this.#host.meters?.waits(meter, call.since);
     call.watch((reason) => this.#abandon(call, reason));
   }
 

@@ -27,7 +27,12 @@ export const CALL_TIME_BOUNDS: readonly number[] = [
 /** How a call ended: with its result, an error, or with nobody who waits for it any more. */
 export type CallOutcome = "result" | "error" | "abandoned";
 
-/** What became of the calls of one procedure. */
+/**
+ * What became of the calls of one procedure. All are counted. As long as they are
+ * short, below 1 ms and on a server without a promise, every eighth is timed and
+ * stands for the seven behind it, since a look at the clock takes a tenth of such
+ * a call; while somebody follows the `call` events, each is timed.
+ */
 export interface CallStats {
   /** Its name; `*` stands for all past the first 4096. */
   readonly method: string;
@@ -41,7 +46,7 @@ export interface CallStats {
   readonly running: number;
   /** How long those that ended took together, in ms; a stream takes until its end. */
   readonly totalTime: number;
-  /** How long the longest took, in ms. */
+  /** How long the longest of those that were timed took, in ms. */
   readonly maxTime: number;
   /** How many took how long: one number for each of {@linkcode CALL_TIME_BOUNDS}, and one for the rest. */
   readonly times: readonly number[];
@@ -50,16 +55,27 @@ export interface CallStats {
 /** Names may come from a peer's data or a program's; past so many they are counted together. */
 const MAX_METERS = 4096;
 
+/** How many short calls go untimed behind one that was timed. */
+const UNTIMED = 7;
+
+/** Which calls are short, in ms: the clock would be a part of them worth saving. */
+const SHORT = 1;
+
 /** Counts the calls of one procedure. */
 export class CallMeter {
-  running = 0;
   readonly #method: string;
+  #running = 0;
   #count = 0;
   #errors = 0;
   #abandoned = 0;
   #totalTime = 0;
   #maxTime = 0;
   readonly #times: number[] = Array(CALL_TIME_BOUNDS.length + 1).fill(0);
+  /** What calls that are not timed are taken to be like: the last one that was. */
+  #lastTime = 0;
+  #lastClass = 0;
+  #isShort = false;
+  #untimed = 0;
 
   /** @param method The procedure's name. */
   constructor(method: string) {
@@ -67,22 +83,52 @@ export class CallMeter {
   }
 
   /**
+   * A call begins.
+   *
+   * @returns Whether it is to be timed.
+   */
+  begin(): boolean {
+    this.#running++;
+    if (this.#untimed > 0) {
+      this.#untimed--;
+      return false;
+    }
+    if (this.#isShort) this.#untimed = UNTIMED;
+    return true;
+  }
+
+  /** A call takes longer than it takes to return: those behind it are timed from their beginning. */
+  waits(): void {
+    this.#isShort = false;
+    this.#untimed = 0;
+  }
+
+  /**
    * A call has ended.
    *
-   * @param time How long it took, in ms.
    * @param outcome How.
+   * @param time How long it took, in ms; `undefined` if it was not timed.
+   * @param isWhole Whether the next ones may go untimed if that is short.
    */
-  end(time: number, outcome: CallOutcome): void {
-    this.running--;
+  end(outcome: CallOutcome, time: number | undefined, isWhole = false): void {
+    this.#running--;
     this.#count++;
     if (outcome === "error") this.#errors++;
     else if (outcome === "abandoned") this.#abandoned++;
-    this.#totalTime += time;
+    if (time !== undefined) this.#timed(time, isWhole);
+    this.#totalTime += this.#lastTime;
+    this.#times[this.#lastClass] = (this.#times[this.#lastClass] ?? 0) + 1;
+  }
+
+  #timed(time: number, isWhole: boolean): void {
     if (time > this.#maxTime) this.#maxTime = time;
     let place = 0;
     // Most calls are short, and done after a compare or two.
     while (time > (CALL_TIME_BOUNDS[place] ?? Infinity)) place++;
-    this.#times[place] = (this.#times[place] ?? 0) + 1;
+    this.#lastTime = time;
+    this.#lastClass = place;
+    this.#isShort = isWhole && time < SHORT;
+    if (!this.#isShort) this.#untimed = 0;
   }
 
   /**
@@ -96,7 +142,7 @@ export class CallMeter {
       count: this.#count,
       errors: this.#errors,
       abandoned: this.#abandoned,
-      running: this.running,
+      running: this.#running,
       totalTime: this.#totalTime,
       maxTime: this.#maxTime,
       times: [...this.#times],
@@ -109,8 +155,6 @@ export class CallMeters<C> {
   /** Told of each call that ends, while somebody wants to know. */
   onEnd: ((call: C, time: number, outcome: CallOutcome) => void) | undefined;
   readonly #meters = new Map<string, CallMeter>();
-  /** When the last call of the frame that is being read ended; 0 before the first. */
-  #clock = 0;
 
   /**
    * Finds a procedure's counter.
@@ -123,34 +167,48 @@ export class CallMeters<C> {
   }
 
   /**
-   * A frame has come: what it holds begins now. Within it each call begins where
-   * the one before has ended, since a look at the clock takes a tenth of a µs,
-   * which is a tenth of a short call.
+   * A call begins.
+   *
+   * @param meter Its procedure's counter.
+   * @returns When, in ms; `undefined` if it isn't to be timed.
    */
-  frame(): void {
-    this.#clock = 0;
+  begin(meter: CallMeter): number | undefined {
+    // What somebody follows has a time of its own.
+    return meter.begin() || this.onEnd ? performance.now() : undefined;
   }
 
   /**
-   * A call begins.
+   * A call goes on when its procedure has returned.
    *
-   * @returns When, in ms.
+   * @param meter Its procedure's counter.
+   * @param since When it began.
+   * @returns When it began: now, if nobody has looked before.
    */
-  begin(): number {
-    return this.#clock ||= performance.now();
+  waits(meter: CallMeter, since: number | undefined): number {
+    meter.waits();
+    return since ?? performance.now();
   }
 
   /**
    * A call has ended.
    *
-   * @param since When it began.
-   * @param reading Whether that was while its frame was being read.
-   * @returns How long it took, in ms.
+   * @param call The call.
+   * @param meter Its procedure's counter.
+   * @param since When it began; `undefined` if it isn't timed.
+   * @param outcome How it ended.
+   * @param isWhole Whether the next ones may go untimed if that was short.
    */
-  timeSince(since: number, reading: boolean): number {
-    const now = performance.now();
-    if (reading) this.#clock = now;
-    return now - since;
+  end(
+    call: C,
+    meter: CallMeter,
+    since: number | undefined,
+    outcome: CallOutcome,
+    isWhole: boolean,
+  ): void {
+    if (since === undefined) return meter.end(outcome, undefined);
+    const time = performance.now() - since;
+    meter.end(outcome, time, isWhole);
+    this.onEnd?.(call, time, outcome);
   }
 
   #add(method: string): CallMeter {

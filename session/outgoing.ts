@@ -153,7 +153,8 @@ export class Outgoing {
       return promise;
     }
     const meter = this.#meterOf(request);
-    const since = meter ? performance.now() : 0;
+    // Short ones too: a call that is answered within a ms is one of many.
+    const since = meter && this.#host.meters?.begin(meter);
     const abandon = (reason: unknown) => {
       settle("abandoned");
       this.#host.abandoned?.(id);
@@ -169,7 +170,7 @@ export class Outgoing {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
-      if (meter) this.#measure(request, meter, since, outcome);
+      if (meter) this.#host.meters?.end(request, meter, since, outcome, true);
       onSettled?.();
     };
     signal?.addEventListener("abort", onAbort);
@@ -211,15 +212,7 @@ export class Outgoing {
   #meterOf({ id, method }: Request): CallMeter | undefined {
     const { meters } = this.#host;
     if (meters === undefined || id.startsWith("system:")) return undefined;
-    const meter = meters.of(method);
-    meter.running++;
-    return meter;
-  }
-
-  #measure(request: Request, meter: CallMeter, since: number, outcome: CallOutcome): void {
-    const time = performance.now() - since;
-    meter.end(time, outcome);
-    this.#host.meters?.onEnd?.(request, time, outcome);
+    return meters.of(method);
   }
 
   /**

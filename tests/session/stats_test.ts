@@ -9,8 +9,8 @@ Deno.test("CallMeter puts each call into the class that its time is in", () => {
   const meter = new CallMeter("mesh.get");
   const times = [0, 0.1, 0.100001, 0.3, 2.9, 10_000, 10_000.1];
   for (const time of times) {
-    meter.running++;
-    meter.end(time, "result");
+    meter.begin();
+    meter.end("result", time);
   }
   const { times: counted, count, totalTime, maxTime, running } = meter.read();
   assertEquals(counted, [2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
@@ -19,9 +19,40 @@ Deno.test("CallMeter puts each call into the class that its time is in", () => {
   assertEquals(totalTime, times.reduce((a, b) => a + b));
 });
 
+Deno.test("CallMeter times every eighth of calls that are short, and counts all", () => {
+  const meter = new CallMeter("math.add");
+  const timed: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const isTimed = meter.begin();
+    if (isTimed) timed.push(i);
+    meter.end("result", isTimed ? 0.25 : undefined, true);
+  }
+  // It takes one that was timed to know that they are short.
+  assertEquals(timed, [0, 1, 9, 17]);
+  const { count, times, totalTime } = meter.read();
+  assertEquals([count, times[1], totalTime], [20, 20, 5]);
+});
+
+Deno.test("CallMeter times each call behind one that was long, or that waited", () => {
+  const meter = new CallMeter("mesh.get");
+  const call = (time: number, isWhole = true) => {
+    const isTimed = meter.begin();
+    meter.end("result", isTimed ? time : undefined, isWhole);
+    return isTimed;
+  };
+  assertEquals([call(2), call(2), call(0.5, false), call(0.5)], [true, true, true, true]);
+  // From here on they are short; one that turns out to wait is timed from then on.
+  assertEquals([call(0.5), call(0.5)], [true, false]);
+  assertEquals(meter.begin(), false);
+  meter.waits();
+  meter.end("result", 4);
+  assertEquals([call(5), call(6)], [true, true]);
+  assertEquals([meter.read().count, meter.read().maxTime], [9, 6]);
+});
+
 Deno.test("CallMeters counts what is past 4096 names together", () => {
   const meters = new CallMeters<unknown>();
-  for (let i = 0; i < 5000; i++) meters.of(`name${i}`).end(1, "result");
+  for (let i = 0; i < 5000; i++) meters.of(`name${i}`).end("result", 1);
   const read = meters.read();
   assertEquals(read.length, 4097);
   assertEquals([read.at(-1)?.method, read.at(-1)?.count], ["*", 904]);
