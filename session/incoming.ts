@@ -140,7 +140,7 @@ export class IncomingCall implements CallContext {
   /** Tells the caller how far it has come, if the caller listens. */
   progress(value: unknown): void {
     const { id, meta } = this.request;
-    if (!this.abandoned && meta?.progress) this.#notify(PROGRESS_METHOD, [id, value]);
+    if (!this.abandoned && meta?.progress) this.#notify(PROGRESS_METHOD, [id, value], id);
   }
 
   /** Makes an error that the procedure declares. */

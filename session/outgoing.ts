@@ -65,7 +65,13 @@ export interface OutgoingHost {
   readonly prefix: string;
   /** How long a call waits that doesn't say, in ms; 0 is for ever. */
   readonly timeout: number;
-  send(message: OutgoingMessage): void;
+  /**
+   * Sends a message.
+   *
+   * @param message The message.
+   * @param order Messages with the same one arrive in the order of sending.
+   */
+  send(message: OutgoingMessage, order: string): void;
   /** Where calls are counted; without it they are not. */
   readonly meters?: CallMeters<Request> | undefined;
   /** A call was given up before its answer came. */
@@ -139,19 +145,12 @@ export class Outgoing {
   request(request: Request): Promise<unknown> {
     const { id, method, args, options, meta, onSettled } = request;
     const { kwargs = {}, timeout = this.#host.timeout, signal } = options;
-    const { promise, resolve, reject } = defer<unknown>();
-    if (signal?.aborted || this.#close) {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#close) {
       const what = `Call of ${method} was not sent: the connection is closed`;
-      reject(
-        signal?.aborted ? signal.reason : new ConnectionClosedError(what, {
-          code: 1006,
-          reason: "",
-          ...this.#close,
-          sent: false,
-        }),
-      );
-      return promise;
+      return Promise.reject(new ConnectionClosedError(what, { ...this.#close, sent: false }));
     }
+    const { promise, resolve, reject } = defer<unknown>();
     const meter = this.#meterOf(request);
     // Short ones too: a call that is answered within a ms is one of many.
     const since = meter && this.#host.meters?.begin(meter);
@@ -193,14 +192,9 @@ export class Outgoing {
     });
     // Last, since an answer may come before send() is back.
     try {
-      this.#host.send({
-        type: "request",
-        id,
-        method,
-        args,
-        kwargs,
-        ...(meta === undefined ? {} : { meta }),
-      });
+      const sent = { type: "request", id, method, args, kwargs } as const;
+      // What follows a long request, as its cancel does, must not overtake it.
+      this.#host.send(meta === undefined ? sent : { ...sent, meta }, id);
     } catch (error) {
       settle("error");
       reject(error);

@@ -111,9 +111,9 @@ export class Peer<C extends IncomingCall> {
     this.#outgoing = new Outgoing({
       prefix: host.prefix,
       timeout: host.callTimeout,
-      send: (message) => host.send(message),
+      send: (message, order) => host.send(message, order),
       meters: host.outgoing,
-      abandoned: (id) => this.notify(CANCEL_METHOD, [id]),
+      abandoned: (id) => this.notify(CANCEL_METHOD, [id], id),
     });
   }
 
@@ -145,7 +145,7 @@ export class Peer<C extends IncomingCall> {
     const reader = this.#streams.receive(id, (early, failed) => {
       signal?.removeEventListener("abort", abort);
       this.#outgoing.settle(id, early ? "abandoned" : failed ? "error" : "result");
-      if (early) this.notify(CANCEL_METHOD, [id]);
+      if (early) this.notify(CANCEL_METHOD, [id], id);
     });
     if (signal?.aborted) {
       reader.fail(signal.reason);
@@ -291,7 +291,7 @@ export class Peer<C extends IncomingCall> {
     if (places && this.#outgoing.get(id)) {
       for (const place of places) {
         const source = args[place];
-        if (isStream(source)) this.#streams.send(`${id}/${place}`, source, toUploadError);
+        if (isStream(source)) this.#streams.send(`${id}/${place}`, source, toUploadError, id);
       }
     }
     return answer;

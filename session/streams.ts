@@ -77,12 +77,15 @@ export class Streams {
    * @param id The stream's id.
    * @param source What yields the items; it is ended when the peer stops reading.
    * @param toError Turns what the source throws into what the peer may know.
+   * @param order What the items are in order with besides each other: an upload's
+   * come behind their request.
    * @returns When the stream has ended, however; it never rejects.
    */
   async send(
     id: string,
     source: AsyncIterable<unknown> | ReadableStream,
     toError: (error: unknown) => RpcErrorObject,
+    order: string = id,
   ): Promise<void> {
     const producer = new Producer();
     this.#outgoing.set(id, producer);
@@ -96,15 +99,15 @@ export class Streams {
         if (producer.cancelled) break;
         if (step.done) {
           done = true;
-          this.#notify(StreamMethod.end, [id, step.value ?? null], id);
+          this.#notify(StreamMethod.end, [id, step.value ?? null], order);
           break;
         }
         const size = sizeOf(step.value);
         producer.spend(size);
-        this.#notify(StreamMethod.item, [id, step.value, size], id);
+        this.#notify(StreamMethod.item, [id, step.value, size], order);
       }
     } catch (error) {
-      if (!producer.cancelled) this.#notify(StreamMethod.error, [id, toError(error)], id);
+      if (!producer.cancelled) this.#notify(StreamMethod.error, [id, toError(error)], order);
     } finally {
       this.#outgoing.delete(id);
       // `break` on the other side is `finally` on this one; what it throws has no reader.

@@ -11,7 +11,7 @@ function stoppable() {
   const started = defer<Call>();
   const stopped = defer<unknown>();
   let running = 0;
-  const wait = procedure(async (call) => {
+  const wait = procedure(async (call, _blob?: Uint8Array) => {
     running++;
     started.resolve(call);
     await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
@@ -37,6 +37,30 @@ for (const wire of WIRES) {
     assertInstanceOf(reason, DOMException);
     assertEquals(reason.message, "The caller cancelled the call");
     assertEquals(running(), 0);
+    await session.close();
+  });
+
+  Deno.test(`a cancel doesn't overtake its own request, however long that is (${wire})`, async () => {
+    const { wait, stopped, running } = stoppable();
+    await using server = createServer({
+      procedures: { "test.wait": wait, "test.size": (blob: Uint8Array) => blob.length },
+    });
+    const { session, frames } = await pair(server, { wire });
+    const blob = new Uint8Array(1_000_000);
+    await session.call("test.size", [new Uint8Array(1)]);
+    // Acknowledgements set the pace, so what comes behind this one waits in the queue.
+    const before = session.call("test.size", [blob]);
+    const controller = new AbortController();
+    const call = session.call("test.wait", [blob], { signal: controller.signal });
+    const sent = frames.reduce((sum, frame) => sum + frame.length, 0);
+    controller.abort(new Error("changed my mind"));
+    await assertRejects(() => call, Error, "changed my mind");
+    assert(sent < 2 * blob.length, `${sent} bytes were on their way already`);
+    const reason = await stopped;
+    assertInstanceOf(reason, DOMException);
+    assertEquals(reason.message, "The caller cancelled the call");
+    assertEquals([await before, running()], [blob.length, 0]);
+    assertEquals(session.stats().queue?.heldMessages, 0);
     await session.close();
   });
 

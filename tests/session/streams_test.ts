@@ -245,6 +245,32 @@ for (const wire of WIRES) {
     await session.close();
   });
 
+  Deno.test(`an upload's items don't overtake their own request, however long that is (${wire})`, async () => {
+    await using server = createServer({
+      procedures: {
+        "test.size": (blob: Uint8Array) => blob.length,
+        "test.rows": async (blob: Uint8Array, rows: AsyncIterable<number>) => ({
+          size: blob.length,
+          rows: await collect(rows),
+        }),
+      },
+    });
+    const { session } = await pair(server, { wire });
+    const blob = new Uint8Array(1_000_000);
+    await session.call("test.size", [new Uint8Array(1)]);
+    // Acknowledgements set the pace, so what comes behind this one waits in the queue.
+    const before = session.call("test.size", [blob]);
+    const rows = async function* () {
+      for (let i = 0; i < 10; i++) yield i;
+    };
+    assertEquals(await session.call("test.rows", [blob, rows()]), {
+      size: blob.length,
+      rows: Array.from({ length: 10 }, (_, i) => i),
+    });
+    assertEquals(await before, blob.length);
+    await session.close();
+  });
+
   Deno.test(`an upload that isn't read to its end runs its finally (${wire})`, async () => {
     const ended = defer<void>();
     await using server = createServer({
