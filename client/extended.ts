@@ -265,6 +265,16 @@ export interface OutletOptions extends Pick<Link, "features"> {
 }
 
 /**
+ * The largest batch of Deno's own `WebSocket`, in bytes. It hands a longer payload to the system
+ * behind its header, and Nagle's algorithm may hold that back for 40 ms: docs/runtimes.md.
+ */
+const DENO_BATCH = 1024;
+
+function isDenos(socket: Socket): boolean {
+  return "Deno" in globalThis && socket instanceof WebSocket;
+}
+
+/**
  * Makes the queue to a Hawser server's socket: small messages before bulk, in
  * batches, at the server's pace.
  *
@@ -278,7 +288,9 @@ export function createOutlet(
 ): Outlet {
   // Who sends looks at what waits before adding to it, so the queue's own bound has nothing to do.
   const queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED, sent });
-  if (features.has("batch") && frameSize !== undefined) queue.batch = frameSize;
+  if (features.has("batch") && frameSize !== undefined) {
+    queue.batch = isDenos(socket) ? Math.min(frameSize, DENO_BATCH) : frameSize;
+  }
   const acks = features.has("ack")
     ? new Acks(received, (bytes) => queue.send(encoder.encode(ackMessage(prefix, bytes))))
     : undefined;
