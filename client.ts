@@ -88,7 +88,12 @@ export type { EventsOptions, EventStream } from "./session/events.ts";
 export type { CallOutcome, CallStats } from "./session/meters.ts";
 export type { QueueStats } from "./protocol/send_queue.ts";
 export type { Status } from "./client/status.ts";
-export type { SessionEvent, SessionStats, SubscriptionStats } from "./client/stats.ts";
+export type {
+  DroppedStats,
+  SessionEvent,
+  SessionStats,
+  SubscriptionStats,
+} from "./client/stats.ts";
 export type { CallOptions } from "./session/outgoing.ts";
 export type {
   CallName,

@@ -52,6 +52,7 @@ export {
   type DefinitionOf,
   type Delivered,
   type Description,
+  type DroppedStats,
   ErrorCode,
   type ErrorData,
   type ErrorKind,

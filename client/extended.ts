@@ -12,6 +12,7 @@ import { type CloseInfo, ErrorCode, RpcError } from "../protocol/errors.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
 import type { Outlet } from "./_outlet.ts";
+import { DROPPED_METHOD } from "../protocol/interest.ts";
 import { CLOSING_METHOD, PING_METHOD } from "../session/closing.ts";
 import { IncomingCall } from "../session/incoming.ts";
 import { type EventsOptions, type EventStream, Watchers } from "../session/events.ts";
@@ -28,10 +29,22 @@ import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 class SessionRecord {
   readonly meters = new CallMeters<Request>();
   readonly watchers = new Watchers<SessionEvent>(() => this.#observe());
+  readonly drops = new Map<string, number>();
 
   happened(event: Happened<SessionEvent>): void {
     this.watchers.emit({ ...event, at: Date.now() });
     if (event.type === "status" && event.status.state === "closed") this.watchers.end();
+  }
+
+  /** The server has dropped publications; how it says so is anything yet. */
+  dropped(drops: readonly unknown[]): void {
+    for (const drop of drops) {
+      const [topic, count] = Array.isArray(drop) ? drop : [];
+      if (typeof topic !== "string" || !Number.isSafeInteger(count) || count < 1) continue;
+      const name = this.drops.size < MAX_DROPS || this.drops.has(topic) ? topic : "*";
+      this.drops.set(name, (this.drops.get(name) ?? 0) + count);
+      this.happened({ type: "dropped", by: "server", topic, count });
+    }
   }
 
   /** Calls are many, so that they are looked at only while somebody wants to. */
@@ -41,6 +54,9 @@ class SessionRecord {
       : ({ method }, time, outcome) => this.happened({ type: "call", method, time, outcome });
   }
 }
+
+/** Names come from the server: past so many topics, drops are counted together. */
+const MAX_DROPS = 4096;
 
 const RECORDS = new WeakMap<ClientSessionOptions, SessionRecord>();
 
@@ -98,7 +114,7 @@ export class ExtendedCaller implements Caller {
       report: (error) => options.onError(error),
       send: (message, order) => this.#send(message, order),
       system: () => undefined,
-      notified: (method, args) => this.subscriptions?.notified(method, args) ?? false,
+      notified: (method, args) => this.#notified(method, args),
     });
     this.#peer.features = link.features;
     this.subscriptions = link.features.has("subscribe")
@@ -144,6 +160,7 @@ export class ExtendedCaller implements Caller {
   stats(): CallerStats {
     return {
       calls: this.#record.meters.read(),
+      dropped: Array.from(this.#record.drops, ([topic, count]) => ({ topic, count })),
       ...(this.#connected ? this.#link.traffic() : NO_TRAFFIC),
       roundTrip: this.#roundTrip,
     };
@@ -188,6 +205,12 @@ export class ExtendedCaller implements Caller {
       reliable === undefined || message.type === "publication" || message.seq === undefined ||
       reliable.take(message.seq, size)
     ) this.#peer.receive(message);
+  }
+
+  #notified(method: string, args: readonly unknown[]): boolean {
+    if (method !== DROPPED_METHOD) return this.subscriptions?.notified(method, args) ?? false;
+    this.#record.dropped(args);
+    return true;
   }
 
   suspend(): number {

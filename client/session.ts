@@ -385,7 +385,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     this.#data = options.data;
     this.#subscriptions = new Subscriptions(
       options.onError,
-      (topic) => this.#latest?.happened?.({ type: "dropped", topic }),
+      (topic) => this.#latest?.happened?.({ type: "dropped", by: "subscription", topic, count: 1 }),
     );
   }
 
@@ -662,6 +662,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     return {
       connections: this.#connections,
       calls: [],
+      dropped: [],
       queue: undefined,
       receivedBytes: 0,
       roundTrip: undefined,

@@ -24,10 +24,23 @@ export interface SessionStats {
   /** Bytes that have come over the connection that there is, text in UTF-16 units; 0 with wslink's servers. */
   readonly receivedBytes: number;
   /**
+   * What the server has dropped for this session, since it couldn't keep up: told
+   * by Hawser's servers, a moment later. What a reader misses is not in it.
+   */
+  readonly dropped: readonly DroppedStats[];
+  /**
    * How long the last sign of life took that the server was asked for, by
    * `session.ping()` or the heartbeat, in ms; `undefined` as long as there was none.
    */
   readonly roundTrip: number | undefined;
+}
+
+/** What a server has dropped of one topic. */
+export interface DroppedStats {
+  /** The topic; `*` is all those that are not told apart. */
+  readonly topic: string;
+  /** How many publications. */
+  readonly count: number;
 }
 
 /** What came for one topic or pattern, and one filter. */
@@ -66,10 +79,17 @@ export type SessionEvent =
       readonly outcome: CallOutcome;
     }
     | {
-      /** The reader of a subscription was behind, and missed a value. */
+      /** Something that was published was missed: its receiver was behind. */
       readonly type: "dropped";
-      /** The topic or pattern. */
+      /**
+       * Who dropped it: the server, since this client couldn't keep up, or the
+       * subscription, since its reader couldn't.
+       */
+      readonly by: "server" | "subscription";
+      /** The topic, or the subscription's pattern; `*` is all topics that the server doesn't tell apart. */
       readonly topic: string;
+      /** How many publications. */
+      readonly count: number;
     }
   );
 
@@ -77,4 +97,7 @@ export type SessionEvent =
 export type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
 
 /** What is known of a session's calls, and of its connection. */
-export type CallerStats = Pick<SessionStats, "calls" | "queue" | "receivedBytes" | "roundTrip">;
+export type CallerStats = Pick<
+  SessionStats,
+  "calls" | "dropped" | "queue" | "receivedBytes" | "roundTrip"
+>;

@@ -14,6 +14,7 @@ import { isMap } from "./messages.ts";
  * - `batch`: several small messages travel in one frame.
  * - `call`: calls can be cancelled, have a deadline and report progress, and the server may call.
  * - `describe`: a server says what it offers.
+ * - `drops`: a client is told how many publications were dropped for it.
  * - `history`: publications have offsets, and what was missed comes later.
  * - `ping`: a request that only asks for a sign of life.
  * - `presence`: clients may know of each other.
@@ -26,6 +27,7 @@ export type Feature =
   | "batch"
   | "call"
   | "describe"
+  | "drops"
   | "history"
   | "ping"
   | "presence"
@@ -39,6 +41,7 @@ export const FEATURES: readonly Feature[] = [
   "batch",
   "call",
   "describe",
+  "drops",
   "history",
   "ping",
   "presence",

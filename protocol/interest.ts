@@ -24,6 +24,12 @@ export const RECOVER_METHOD = "wslink.recover";
  */
 export const HISTORY_METHOD = "wslink.history";
 
+/**
+ * The notification `[[topic, count], …]`, its arguments pairs: so many publications were dropped for
+ * the client. The topic `*` is all that had no room of their own.
+ */
+export const DROPPED_METHOD = "wslink.dropped";
+
 /** The request `[topic?]`: who is connected, or listens. */
 export const PRESENCE_METHOD = "wslink.presence";
 

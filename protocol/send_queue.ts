@@ -233,6 +233,11 @@ export class SendQueue implements BudgetMember {
     return this.#held;
   }
 
+  /** How many messages have gone out. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   /** How many messages were dropped for want of room. */
   get dropped(): number {
     return this.#dropped;

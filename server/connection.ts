@@ -37,6 +37,8 @@ import type { Held } from "../session/reliable.ts";
 import { type Authenticated, type Hello, isOver, type NotAuthenticated } from "./auth.ts";
 import type { LimitName } from "../session/limited.ts";
 import type { Client, ErrorContext } from "./client.ts";
+import { DROPPED_METHOD } from "../protocol/interest.ts";
+import { DropNotes } from "./_drops.ts";
 import { ServerSession, type SessionHost } from "./session.ts";
 
 /** What a connection needs of its server. */
@@ -110,6 +112,8 @@ export class Connection {
   #received = 0;
   #acks: Acks | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Only where something was dropped. */
+  #drops: DropNotes | undefined;
 
   /**
    * Starts to wait for the hello.
@@ -126,7 +130,7 @@ export class Connection {
       bytes: host.limits.queueBytes,
       messages: host.limits.queueMessages,
       budget: host.budget,
-      onDrop: (topic) => host.dropped(topic ?? "", this.#session),
+      onDrop: (topic = "") => this.#dropped(topic),
       onFull: () => this.#endAt("queueBytes", SLOW_CONSUMER, "The client reads too slowly"),
     });
     this.#session = new ServerSession(host, this, request, address);
@@ -311,8 +315,11 @@ export class Connection {
     clearTimeout(this.#retryTimer);
     this.#backlog = [];
     this.#acks?.stop();
+    this.#drops?.stop();
     this.#queue.clear();
     this.#session.disconnected(this, close);
+    // If the session goes on, the client is told over the next connection.
+    this.#drops?.flush();
   }
 
   /**
@@ -324,6 +331,17 @@ export class Connection {
   async drained(): Promise<void> {
     await this.#session.idle();
     if (this.#state !== "closed") await this.#queue.drained();
+  }
+
+  #dropped(topic: string): void {
+    const session = this.#session;
+    this.#host.dropped(topic, session);
+    if (!session.features.has("drops")) return;
+    this.#drops ??= new DropNotes(
+      (drops) => this.#session.notify(DROPPED_METHOD, drops),
+      () => this.#queue.sent,
+    );
+    this.#drops.add(topic);
   }
 
   /** Ends the connection because of a limit. */

@@ -283,6 +283,7 @@ Deno.test("a session with a server that has no extensions shows what wslink's cl
     calls: [],
     topics: [{ topic: "image", filter: undefined, received: 1, dropped: 0 }],
     queue: undefined,
+    dropped: [],
     receivedBytes: 0,
     roundTrip: undefined,
   });
