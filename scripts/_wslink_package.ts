@@ -92,6 +92,7 @@ export async function buildWslink(outDir: string, hawser: string): Promise<void>
     dependencies: { "@hawser/hawser": `^${version}` },
   };
   await Deno.writeTextFile(`${outDir}/package.json`, JSON.stringify(manifest, null, 2) + "\n");
+  const { exports } = JSON.parse(await Deno.readTextFile(`${hawser}/package.json`));
   await build({
     entryPoints: [`${outDir}/src/index.js`],
     outfile: `${outDir}/dist/wslink.js`,
@@ -101,7 +102,7 @@ export async function buildWslink(outDir: string, hawser: string): Promise<void>
     globalName: "wslink",
     target: "es2023",
     conditions: ["browser"],
-    alias: { "@hawser/hawser/compat": `${hawser}/compat.js` },
+    alias: { "@hawser/hawser/compat": `${hawser}/${exports["./compat"].default}` },
     banner: { js: wrapper.banner },
     footer: { js: wrapper.footer },
     logLevel: "error",

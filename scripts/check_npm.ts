@@ -17,8 +17,8 @@ import { describeModule, writeDeclarations } from "./npm_edition/api.ts";
 /** What the package is to take on a disk, in bytes, its source maps not counted. Not reached yet. */
 const sizeGoal = 150_000;
 
-/** What it may take, in bytes, so that it grows no further. */
-const sizeLimit = 411_000;
+/** What it may take, in bytes: what it does, with room for 3 %, so that it grows no further. */
+const sizeLimit = 355_000;
 
 /** What a package's `package.json` says, as far as it is needed here. */
 interface PackageJson {
@@ -172,7 +172,7 @@ const runtimes: Record<string, string[]> = {
  * @param subpath The entry point.
  * @param runtime Whose conditions hold.
  * @param names What is imported from it.
- * @returns The code, the package's modules in it, what is imported from other packages, and what is
+ * @returns The code, the sources that something of is in it, what is imported from other packages, and what is
  * exported.
  */
 export async function bundleOf(
@@ -196,6 +196,7 @@ export async function bundleOf(
     external: ["node:*", "cloudflare:*", ...await dependenciesOf(folder)],
     metafile: true,
     minify: true,
+    sourcemap: "external",
     write: false,
   });
   const outputs = Object.values(metafile.outputs);
@@ -203,14 +204,48 @@ export async function bundleOf(
     imports.filter(({ external }) => external).map(({ path }) => path)
   );
   return {
-    code: outputFiles.map(({ text }) => text).join("\n"),
-    modules: outputs.flatMap(({ inputs }) =>
-      Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-        .map(([path]) => path)
-    ).filter((path) => path !== "<stdin>"),
+    code: outputFiles.filter(({ path }) => path.endsWith(".js")).map(({ text }) => text).join("\n"),
+    modules: outputFiles.filter(({ path }) => path.endsWith(".map"))
+      .flatMap(({ text }) => sourcesIn(text)),
     imports: [...new Set(imports)],
     exports: outputs.find(({ entryPoint }) => entryPoint !== undefined)?.exports ?? [],
   };
+}
+
+/**
+ * Finds the sources that something of is left in a bundle, by its source map.
+ *
+ * @param sourceMap The source map, as JSON.
+ * @returns Their paths.
+ */
+export function sourcesIn(sourceMap: string): string[] {
+  const { sources, mappings }: { sources: string[]; mappings: string } = JSON.parse(sourceMap);
+  const found = new Set<number>();
+  let index = 0;
+  for (const segment of mappings.split(/[,;]/)) {
+    const [, step] = readNumbers(segment);
+    if (step === undefined) continue;
+    index += step;
+    found.add(index);
+  }
+  return sources.filter((_, index) => found.has(index));
+}
+
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** Five bits a digit, the lowest first; the sixth says that there are more, and the first of all is the sign. */
+function readNumbers(segment: string): number[] {
+  const numbers: number[] = [];
+  let [value, shift] = [0, 0];
+  for (const digit of segment) {
+    const bits = digits.indexOf(digit);
+    value |= (bits & 31) << shift;
+    shift += 5;
+    if (bits & 32) continue;
+    numbers.push(value & 1 ? -(value >> 1) : value >> 1);
+    [value, shift] = [0, 0];
+  }
+  return numbers;
 }
 
 async function dependenciesOf(folder: string): Promise<string[]> {

@@ -87,8 +87,26 @@ export const PING_METHOD = "wslink.ping";
 /** What `setTimeout` can wait at most, in ms. */
 const MAX_TIMER = 2 ** 31 - 1;
 
-/** A connection, as an adapter drives it. */
-export class Connection {
+/** A connection, as an adapter drives it: what `server.accept()` gives. */
+export interface AcceptedConnection {
+  /** Whether it has said a good hello: until then an adapter keeps little for it. */
+  readonly known: boolean;
+  /**
+   * Takes the next frame.
+   *
+   * @param data The frame, as the socket delivered it.
+   */
+  receive(data: string | ArrayBuffer): void;
+  /**
+   * The adapter's word that the socket has ended.
+   *
+   * @param close How it ended.
+   */
+  ended(close: CloseInfo): void;
+}
+
+/** One connection: who drives it and what it sends with are given. */
+export class Connection implements AcceptedConnection {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #queue: SendQueue;

@@ -115,7 +115,7 @@ export {
   type ServerOptions,
   type Upgrade,
 } from "./server.ts";
-export type { Connection } from "./connection.ts";
+export type { AcceptedConnection } from "./connection.ts";
 export type { RevokeOptions, SubscriptionSelector } from "./subscriptions.ts";
 export {
   type FilteredTopicOptions,

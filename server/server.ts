@@ -4,13 +4,7 @@
  *
  * @module
  */
-import type {
-  Handler,
-  ProcedureLike,
-  Procedures,
-  TopicPayload,
-  Topics as TopicDefinitions,
-} from "../protocol/api.ts";
+import type { Handler, ProcedureLike, Procedures, TopicPayload, Topics } from "../protocol/api.ts";
 import {
   checkTopic,
   type CloseInfo,
@@ -63,7 +57,7 @@ import { addressIn, placeOf, Places } from "./_addresses.ts";
 import { Counting } from "./_counters.ts";
 import { describe } from "./describe.ts";
 import { errorLogger, eventLogger, limitLogger, type Logger } from "./log.ts";
-import { Connection, PING_METHOD } from "./connection.ts";
+import { type AcceptedConnection, Connection, PING_METHOD } from "./connection.ts";
 import { type Happened, type ServerEvent, type ServerStats, sumQueues } from "./stats.ts";
 import { equalSecrets } from "./_secrets.ts";
 import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
@@ -72,12 +66,12 @@ import { Presence } from "./presence.ts";
 import { type RevokeOptions, Subscriptions, type SubscriptionSelector } from "./subscriptions.ts";
 import { Replay } from "./_replay.ts";
 import type { PublicationMiddleware, SubscriptionMiddleware } from "./around.ts";
-import { Topics } from "./topics.ts";
+import { Topics as TopicTable } from "./topics.ts";
 
 /** How a server behaves. */
 export interface ServerOptions<
   P extends Procedures = Procedures,
-  T extends TopicDefinitions = TopicDefinitions,
+  T extends Topics = Topics,
 > {
   /**
    * What a client must know: a string that is compared in constant time, or a
@@ -273,7 +267,7 @@ const MAX_EXIT_LATER = 2 ** 31 / 1000 - 1;
  */
 export class Server<
   P extends Procedures = Procedures,
-  T extends TopicDefinitions = TopicDefinitions,
+  T extends Topics = Topics,
 > implements Publisher {
   /** The procedures that it was created with; `connect<typeof server>()` takes its types from them. */
   readonly procedures: P;
@@ -291,7 +285,7 @@ export class Server<
   readonly #connections = new Map<Connection, (() => void) | undefined>();
   readonly #suspended = new Set<ServerSession>();
   readonly #registry: Registry<IncomingCall>;
-  readonly #topics: Topics;
+  readonly #topics: TopicTable;
   readonly #subscriptions: Subscriptions;
   readonly #accept: (
     socket: Socket,
@@ -417,7 +411,7 @@ export class Server<
       },
       report: (error, client, method) => report(error, { client, method }),
     });
-    this.#topics = new Topics(clients, encoders, this.#subscriptions, replay);
+    this.#topics = new TopicTable(clients, encoders, this.#subscriptions, replay);
     const present = presence
       ? new Presence({
         subscriptions: this.#subscriptions,
@@ -567,7 +561,7 @@ export class Server<
    * @throws {TypeError} If the topic is no such name.
    * @throws {SerializeError} If the value can't be sent.
    */
-  publish<Self extends { readonly topics: TopicDefinitions }, N extends string>(
+  publish<Self extends { readonly topics: Topics }, N extends string>(
     // Types by `this`, so that a server of known topics is a `Server` too.
     this: Self,
     topic: N | keyof Self["topics"] & string,
@@ -596,7 +590,7 @@ export class Server<
    * }
    * ```
    */
-  publish<Self extends { readonly topics: TopicDefinitions }, N extends string>(
+  publish<Self extends { readonly topics: Topics }, N extends string>(
     // Types by `this`, so that a server of known topics is a `Server` too.
     this: Self,
     topic: N | keyof Self["topics"] & string,
@@ -883,7 +877,7 @@ export class Server<
     socket: Socket,
     request?: Request,
     origin: ConnectionOrigin = {},
-  ): Pick<Connection, "receive" | "ended" | "known"> {
+  ): AcceptedConnection {
     return this.#accept(socket, request, origin);
   }
 

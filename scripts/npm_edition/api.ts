@@ -17,6 +17,25 @@ const options: ts.CompilerOptions = {
 const format = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias |
   ts.TypeFormatFlags.UseStructuralFallback;
 
+const arrow = format | ts.TypeFormatFlags.WriteArrowStyleSignature;
+
+/** Sorts what a type is a union of, and has for members: both come as the checker met them. */
+function inOrder(type: string): string {
+  const text = `type T = ${type}`;
+  function write(node: ts.Node): string {
+    if (ts.isUnionTypeNode(node)) return node.types.map(write).sort().join(" | ");
+    if (ts.isTypeLiteralNode(node)) return `{ ${node.members.map(write).sort().join(" ")} }`;
+    let [written, end] = ["", node.getStart()];
+    ts.forEachChild(node, (child) => {
+      written += text.slice(end, child.getStart()) + write(child);
+      end = child.end;
+    });
+    return written + text.slice(end, node.end);
+  }
+  const written = write(ts.createSourceFile("type.ts", text, ts.ScriptTarget.ES2023, true));
+  return written.slice("type T = ".length);
+}
+
 /**
  * Writes the declarations of the project's modules: two editions are compared by declarations alone,
  * since the source knows more, as private members.
@@ -41,7 +60,8 @@ export function writeDeclarations(paths: string[], top: string, outDir: string):
  * Describes what a module exports.
  *
  * @param path The path of its declarations.
- * @returns Its exports by name, each with its kind, its type, and those of its members.
+ * @returns Its exports by name, each with what an editor shows: its comment, its type, and those of
+ * its members.
  */
 export function describeModule(path: string): Map<string, string> {
   const program = ts.createProgram([path], { ...options, noEmit: true });
@@ -51,7 +71,22 @@ export function describeModule(path: string): Map<string, string> {
   if (module === undefined) throw new Error(`${path} is no module`);
 
   function textOf(type: ts.Type): string {
-    return checker.typeToString(type, undefined, format);
+    return inOrder(checker.typeToString(type, undefined, format));
+  }
+  /** What an editor shows beside the name; the examples are left to the source. */
+  function documentationOf(symbol: ts.Symbol): string {
+    const tags = symbol.getJsDocTags(checker).filter(({ name }) =>
+      !["example", "module"].includes(name)
+    );
+    const texts = [
+      symbol.getDocumentationComment(checker),
+      ...tags.map(({ name, text = [] }) => [{ kind: "text", text: `@${name} ` }, ...text]),
+    ];
+    return texts.map((text) =>
+      ts.displayPartsToString(text).trim().replaceAll(/\s+/g, " ").replaceAll(" }", "}")
+    ).join(
+      "\n",
+    );
   }
   function membersOf(type: ts.Type): string[] {
     if (!type.isClassOrInterface()) return [];
@@ -60,16 +95,16 @@ export function describeModule(path: string): Map<string, string> {
     return members.map((member) => {
       // Well-known symbols have a number that differs from one program to the next.
       const name = member.name.replace(/@\d+$/, "");
-      return `${name}: ${textOf(checker.getTypeOfSymbol(member))}`;
+      return `${name}: ${textOf(checker.getTypeOfSymbol(member))}\n${documentationOf(member)}`;
     }).sort();
   }
   function describe(symbol: ts.Symbol): string {
-    const lines: string[] = [];
+    const lines: string[] = [documentationOf(symbol)];
     if (symbol.flags & ts.SymbolFlags.Value) {
       const type = checker.getTypeOfSymbol(symbol);
       lines.push(`value ${textOf(type)}`);
       for (const signature of type.getConstructSignatures()) {
-        lines.push(`new ${checker.signatureToString(signature, undefined, format)}`);
+        lines.push(`new ${inOrder(checker.signatureToString(signature, undefined, arrow))}`);
       }
     }
     if (symbol.flags & ts.SymbolFlags.Type) {

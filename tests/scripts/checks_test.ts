@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { checkModuleComment } from "../../scripts/check_docs.ts";
 import { compareImports } from "../../scripts/check_imports.ts";
-import { shortenComments } from "../../scripts/build_npm.ts";
-import { compareApis } from "../../scripts/check_npm.ts";
+import { tidy } from "../../scripts/npm_edition/declarations.ts";
+import { compareApis, sourcesIn } from "../../scripts/check_npm.ts";
 import { manifestOf } from "../../scripts/npm_edition/manifest.ts";
 import { ended, line, parseLine } from "../../scripts/_counts.ts";
 
@@ -117,18 +117,28 @@ Deno.test("manifestOf() gives each runtime its server and Node its sockets", () 
   assertEquals(dependencies, { ws: "^8.0.0" });
 });
 
-Deno.test("shortenComments() leaves what an editor shows beside a name", () => {
+Deno.test("tidy() leaves what an editor shows beside a name", () => {
   const example = " * @example A title\n * ```ts\n * call(); // @ts-check\n * ```\n";
   assertEquals(
-    shortenComments(
+    tidy(
       `/**\n * A module.\n *\n${example} *\n * @module\n */ import "x";\n` +
-        `/**\n * Calls.\n *\n * @param a One.\n *\n${example} */ declare function call(a: 1): void;\n` +
+        `/**\n * Calls.\n *\n * - One\n *   and more.\n *\n * @param a One.\n *\n${example} */ declare function call(a: 1): void;\n` +
         `/**\n * Ends.\n *\n${example} *\n * @returns Two.\n */ declare function end(): 2;\n` +
-        `/** Short. */ declare const x: 1;\n`,
+        `interface X {\n  /** Short. */ readonly x: 1;\n}\n`,
     ),
-    ' import "x";\n' +
-      "/**\n * Calls.\n *\n * @param a One.\n */ declare function call(a: 1): void;\n" +
-      "/**\n * Ends.\n * @returns Two.\n */ declare function end(): 2;\n" +
-      "/** Short. */ declare const x: 1;\n",
+    'import "x";\n' +
+      "/** Calls.\n\n- One\n  and more.\n@param a One. */ declare function call(a: 1): void;\n" +
+      "/** Ends.\n@returns Two. */ declare function end(): 2;\n" +
+      "interface X {\n/** Short. */ readonly x: 1;\n}\n",
   );
+});
+
+Deno.test("sourcesIn() finds what is left of the sources in a bundle", () => {
+  const sources = ["a.ts", "b.ts", "c.ts", "d.ts"];
+  // Two lines: one of the second source, one of the fourth and then the first.
+  assertEquals(sourcesIn(JSON.stringify({ sources, mappings: "ACAA;AEAA,CHAA" })), [
+    "a.ts",
+    "b.ts",
+    "d.ts",
+  ]);
 });
