@@ -24,6 +24,7 @@ const retry = "tests/session/retry_test.ts";
 const model = "tests/session/model_test.ts";
 const queue = "tests/protocol/send_queue_test.ts";
 const streams = "tests/session/streams_test.ts";
+const history = "tests/session/history_test.ts";
 const sessions = "tests/server/session_test.ts";
 const msgpack = "tests/protocol/msgpack_codec_test.ts";
 const json = "tests/protocol/json_codec_test.ts";
@@ -134,6 +135,62 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (this.#calls.size >= this.#count && !this.#forget()) return false;",
     replace: "",
     tests: [retry],
+  },
+  {
+    name: "histories: nothing that was missed is sent",
+    file: "server/subscriptions.ts",
+    find: "this.#host.replay(session, history, selection?.number ?? 0, from + 1);",
+    replace: "",
+    tests: [history],
+  },
+  {
+    name: "histories: an offset of another run counts",
+    file: "server/subscriptions.ts",
+    find: "else if (known.epoch !== epoch || known.offset > history.last) {",
+    replace: "else if (known.offset > history.last) {",
+    tests: [history],
+  },
+  {
+    name: "histories: a gap is not told",
+    file: "server/subscriptions.ts",
+    find: "if (from > known.offset) gap = known;",
+    replace: "",
+    tests: [history],
+  },
+  {
+    name: "histories: no bound",
+    file: "server/_history.ts",
+    find: "if (this.#size <= this.#count && this.#held <= this.#bytes && entry.at > oldest) break;",
+    replace: "break;",
+    tests: [history],
+  },
+  {
+    name: "histories: an offset that has come is taken again",
+    file: "client/_remote_subscriptions.ts",
+    find: "if (place === undefined || offset <= place.offset) return false;",
+    replace: "if (place === undefined) return false;",
+    tests: [history],
+  },
+  {
+    name: "histories: a place from before the break is believed after it",
+    file: "client/_remote_subscriptions.ts",
+    find: "if (places === undefined || this.#recovering.has(interest) || !isMap(about)) return;",
+    replace: "if (places === undefined || !isMap(about)) return;",
+    tests: [history],
+  },
+  {
+    name: "histories: an answer from before the break ends the asking",
+    file: "client/_remote_subscriptions.ts",
+    find: "if (this.#recovering.get(interest) === token) this.#recovering.delete(interest);",
+    replace: "this.#recovering.delete(interest);",
+    tests: [history],
+  },
+  {
+    name: "histories: who is behind is skipped instead of read on",
+    file: "server/_replay.ts",
+    find: "if (!session.offer(frames, history.order)) {\n      this.from(",
+    replace: "if (!session.offer(frames, history.order) && offset < 0) {\n      this.from(",
+    tests: [history],
   },
   {
     name: "heartbeat: a dead server is never given up",

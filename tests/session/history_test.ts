@@ -1,10 +1,16 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Gap, GapError, type Session } from "@hawser/hawser/client";
 import { createServer, topic } from "@hawser/hawser/server";
-import { announce, type Message } from "@hawser/hawser/protocol";
+import {
+  announce,
+  type Message,
+  type OutgoingMessage,
+  type RequestMessage,
+} from "@hawser/hawser/protocol";
 import { defer } from "../../protocol/deferred.ts";
 import { FakeTime } from "../_fake_time.ts";
 import { join, type LocalPeer, WIRES } from "../_peer.ts";
+import { Network, type ScriptedSocket } from "../client/_scripted.ts";
 import { pair } from "./_pair.ts";
 
 /** A hello's offer of a client that reads histories, and nothing else. */
@@ -34,6 +40,13 @@ async function openAgain(session: Session): Promise<boolean> {
     if (broken && status.state === "open") return status.resumed;
   }
   throw new Error("the session ended");
+}
+
+/** The next request that a client sends. */
+async function asked({ peer }: ScriptedSocket): Promise<RequestMessage> {
+  const message = await peer.next();
+  if (message.type !== "request") throw new Error(JSON.stringify(message));
+  return message;
 }
 
 /** Collects what a subscription gets, and waits until something has come. */
@@ -216,6 +229,118 @@ for (const wire of WIRES) {
     await session.close();
     await first.close();
   });
+
+  Deno.test(`a server that was restarted is a gap, also if it is further on than the one before (${wire})`, async () => {
+    const topics = { log: topic<number>({ history: { count: 5 } }) };
+    const first = createServer({ topics });
+    await using second = createServer({ topics });
+    let current = first;
+    const { session, cut } = await pair(
+      {
+        accept: (...args: Parameters<typeof first.accept>) => current.accept(...args),
+      } as typeof first,
+      { wire, reconnect },
+    );
+    const { got, take, until } = collector();
+    const gaps: Gap[] = [];
+    await session.subscribe("log", take, { onGap: (gap) => gaps.push(gap) }).ready;
+    first.publish("log", 1);
+    await until(1);
+    for (const i of range(101, 110)) second.publish("log", i);
+    current = second;
+    const again = openAgain(session);
+    cut();
+    await again;
+    await until(110);
+    assertEquals(got, [1, ...range(106, 110)]);
+    const [gap] = gaps;
+    assertEquals([gaps.length, gap?.from.offset, gap?.to.offset], [1, 1, 5]);
+    assert(gap?.from.epoch !== gap?.to.epoch);
+    await session.close();
+    await first.close();
+  });
+
+  for (const came of range(0, 4)) {
+    Deno.test(`a recovery that a cut swallows is begun again, and each comes once: ${came} of its 4 messages came (${wire})`, async () => {
+      const network = new Network();
+      const epoch = "run";
+      const welcome = (socket: ScriptedSocket, ticket: number, received?: number) => {
+        socket.open();
+        const { id, args: [offer] } = socket.request();
+        const session = { session: `c1.${ticket}`, window: 30_000, epoch };
+        const agreed = received === undefined ? session : { ...session, received };
+        const hawser = announce(["history", "resume", "subscribe"], agreed);
+        socket.peer.send({ type: "result", id, result: { clientID: "c1", hawser } });
+        return Reflect.get(Object(Reflect.get(Object(offer), "hawser")), "received");
+      };
+      const publication = (offset: number): OutgoingMessage => {
+        const kept = { log: 1, offset };
+        return { type: "publication", topic: "log", result: offset, kept };
+      };
+      const place = (seq: number, offset: number, head: number): OutgoingMessage => ({
+        type: "request",
+        id: "system:server:0",
+        method: "wslink.history",
+        args: [1, { topic: "log", log: 1, epoch, offset, head }],
+        kwargs: {},
+        seq,
+      });
+
+      const connecting = network.connect({ wire, reconnect });
+      const one = await network.socket(1);
+      welcome(one, 1);
+      const session = await connecting;
+      const { got, take, until } = collector();
+      const gaps: Gap[] = [];
+      const subscription = session.subscribe("log", take, { onGap: (gap) => gaps.push(gap) });
+      const { id } = await asked(one);
+      one.peer.send({
+        type: "result",
+        id,
+        result: { sid: 1, selection: 0, history: true },
+        seq: 1,
+      });
+      one.peer.send(place(2, 0, 0));
+      one.peer.send(publication(1));
+      await subscription.ready;
+      one.break();
+
+      const two = await network.socket(2);
+      assertEquals(welcome(two, 2, 1), 2);
+      const question = await asked(two);
+      assertEquals([question.method, question.kwargs], [
+        "wslink.recover",
+        { since: { log: { epoch, offset: 1 } } },
+      ]);
+      const answers: OutgoingMessage[] = [
+        { type: "result", id: question.id, result: true, seq: 3 },
+        place(4, 1, 2),
+      ];
+      const messages = [...answers, publication(2), publication(3)];
+      for (const message of messages.slice(0, came)) two.peer.send(message);
+      two.break();
+
+      const three = await network.socket(3);
+      const received = welcome(three, 3, 2);
+      assertEquals(received, 2 + Math.min(came, 2));
+      // What got lost comes again, and something new before the server has read the next question.
+      for (const message of answers.slice(received - 2)) three.peer.send(message);
+      three.peer.send(publication(4));
+      const again = await asked(three);
+      const seen = Math.max(1, came - 1);
+      assertEquals([again.method, again.kwargs], [
+        "wslink.recover",
+        { since: { log: { epoch, offset: seen } } },
+      ]);
+      three.peer.send({ type: "result", id: again.id, result: true, seq: 5 });
+      three.peer.send(place(6, seen, 4));
+      for (const offset of range(seen + 1, 5)) three.peer.send(publication(offset));
+      await until(5);
+      assertEquals(got, range(1, 5));
+      assertEquals([gaps, subscription.gaps], [[], 0]);
+      await session.close();
+    });
+  }
 }
 
 for (const wire of WIRES) {
