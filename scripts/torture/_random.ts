@@ -32,4 +32,18 @@ export class Random {
     if (item === undefined) throw new RangeError("There is nothing to pick from");
     return item;
   }
+
+  /** The list in another order. */
+  shuffled<T>(list: readonly T[]): T[] {
+    const shuffled = [...list];
+    for (let i = shuffled.length - 1; i > 0; i--) {
+      shuffled.push(...shuffled.splice(this.below(i + 1), 1));
+    }
+    return shuffled;
+  }
+
+  /** So many bytes. */
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from({ length }, () => this.below(256));
+  }
 }

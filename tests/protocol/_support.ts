@@ -1,29 +1,20 @@
-/**
- * What the protocol's tests share: bytes as hex, the recorded peers, and a
- * source of numbers that are the same in every run.
- */
+/** What the protocol's tests share: bytes as hex, and the recorded peers. */
 import type { Decoder, Frame, Message } from "../../protocol/mod.ts";
+import { chunk as chunkOf } from "../_peer.ts";
 
 /** Bytes from hex digits; spaces are for the reader. */
 export function bytes(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(hex.replaceAll(" ", ""));
 }
 
-/** The frame of a 2.x message: a header of id, offset and total, then content. */
+/** The frame of a 2.x message; content may be hex. */
 export function chunk(
   id: number,
   offset: number,
   total: number,
   content: Uint8Array | string,
 ): Uint8Array<ArrayBuffer> {
-  const body = typeof content === "string" ? bytes(content) : content;
-  const frame = new Uint8Array(12 + body.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, id, true);
-  view.setUint32(4, offset, true);
-  view.setUint32(8, total, true);
-  frame.set(body, 12);
-  return frame;
+  return chunkOf(id, offset, total, typeof content === "string" ? bytes(content) : content);
 }
 
 /** Recorded by tests/peers/record.ts from wslink's own peers. */
@@ -52,48 +43,4 @@ export function feed(decoder: Decoder, frames: Iterable<Frame>): Message[] {
     for (; message; message = decoder.next()) messages.push(message);
   }
   return messages;
-}
-
-/** Numbers that look random and are the same in every run (mulberry32). */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** An integer of 32 bits. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  }
-
-  /** An integer from 0 up to, not including, `end`. */
-  below(end: number): number {
-    return this.next() % end;
-  }
-
-  /** One element of a list that has one. */
-  pick<T>(list: readonly [T, ...T[]] | readonly T[]): T {
-    const item = list[this.below(list.length)];
-    if (item === undefined) throw new RangeError("There is nothing to pick from");
-    return item;
-  }
-
-  /** The list in another order. */
-  shuffled<T>(list: readonly T[]): T[] {
-    const shuffled = [...list];
-    for (let i = shuffled.length - 1; i > 0; i--) {
-      shuffled.push(...shuffled.splice(this.below(i + 1), 1));
-    }
-    return shuffled;
-  }
-
-  /** So many bytes. */
-  bytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => this.below(256));
-  }
 }

@@ -12,7 +12,8 @@ import {
   MsgpackDecoder,
   ProtocolError,
 } from "../../protocol/mod.ts";
-import { chunk, Random, recorded } from "./_support.ts";
+import { chunk, recorded } from "./_support.ts";
+import { Random } from "../../scripts/torture/_random.ts";
 
 const INPUTS = 20_000;
 const LIMITS = { ...DEFAULT_LIMITS, messageSize: 100_000, frameSize: 50_000 };

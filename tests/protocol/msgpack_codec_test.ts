@@ -10,7 +10,8 @@ import {
   type ProtocolErrorCode,
 } from "../../protocol/mod.ts";
 import { joinFrames } from "../../protocol/_chunks.ts";
-import { bytes, chunk, feed, Random, recorded } from "./_support.ts";
+import { bytes, chunk, feed, recorded } from "./_support.ts";
+import { Random } from "../../scripts/torture/_random.ts";
 
 /** The map of a result up to its value: wslink "1.0", id "rpc:c1:0", result. */
 const RESULT = "83 a677736c696e6b a3312e30 a26964 a87270633a63313a30 a6726573756c74";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../protocol/mod.ts";
 import { parsePythonJson } from "../../protocol/_python_json.ts";
-import { Random } from "./_support.ts";
+import { Random } from "../../scripts/torture/_random.ts";
 
 const VALUES: [text: string, value: unknown][] = [
   // What JSON.parse reads.

@@ -12,7 +12,8 @@ import {
   SerializeError,
   type Wire,
 } from "../../protocol/mod.ts";
-import { bytes, feed, Random } from "./_support.ts";
+import { bytes, feed } from "./_support.ts";
+import { Random } from "../../scripts/torture/_random.ts";
 
 const WIRES: Record<Wire, { encoder(depth?: number): Encoder; decoder(): Decoder }> = {
   msgpack: {

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HELLO_ID, HELLO_METHOD, JsonEncoder } from "@hawser/hawser/protocol";
-import { connect, ConnectionClosedError } from "../../client.ts";
+import { connect } from "../../client.ts";
 import { createServer, serve } from "../../server.ts";
-import { chunk, join, WIRES } from "../_peer.ts";
+import { chunk, join, RemotePeer, WIRES } from "../_peer.ts";
 import { RawSocket } from "../_raw_socket.ts";
 import { pair } from "../session/_pair.ts";
 
@@ -64,11 +64,15 @@ for (const wire of ["msgpack", "json"] as const) {
     });
     await using listening = await serve(server, { port: 0 });
     await using other = await connect(listening.webSocketUrl, { wire });
-    await using session = await connect(listening.webSocketUrl, { wire, reconnect: false });
+    // No client of ours: whatever is sent behind the message, as an acknowledgement, may make
+    // Deno's server reset the connection, and the close code gets lost.
+    await using peer = await RemotePeer.dial(listening.webSocketUrl, wire);
+    await peer.hello();
     // The message's own map has ten, its list of arguments one; in JSON its empty kwargs count too.
-    assertEquals(await session.call("test.echo", [Array(988).fill(0)]), Array(988).fill(0));
-    const error = await session.call("test.echo", [Array(990).fill(0)]).catch((error) => error);
-    assert(error instanceof ConnectionClosedError && error.closeCode === 1009, String(error));
+    const answer = await peer.call("test.echo", [Array(988).fill(0)]);
+    assertEquals(answer.type === "result" && answer.result, Array(988).fill(0));
+    peer.request("test.echo", [Array(990).fill(0)]);
+    assertEquals((await peer.closed).code, 1009);
     assertEquals(await other.call("test.echo", ["still here"]), "still here");
   });
 }

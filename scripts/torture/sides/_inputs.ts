@@ -1,6 +1,7 @@
 // What a hostile peer may send: messages that nearly are some, and recordings that nearly are theirs.
 import fc from "fast-check";
 import { type Frame, JsonEncoder, MsgpackEncoder, type Wire } from "@hawser/hawser/protocol";
+import { chunk } from "../../../tests/_peer.ts";
 import { Random } from "../_random.ts";
 
 /** Names that mean something to one side or the other. */
@@ -14,6 +15,9 @@ const METHODS = [
   "wslink.closing",
   "wslink.subscribe",
   "wslink.unsubscribe",
+  "wslink.unsubscribed",
+  "wslink.recover",
+  "wslink.history",
   "wslink.stream.item",
   "wslink.stream.end",
   "wslink.stream.error",
@@ -185,21 +189,6 @@ function msgpack(value: unknown): Uint8Array<ArrayBuffer> {
   };
   write(value);
   return Uint8Array.from(bytes);
-}
-
-function chunk(
-  id: number,
-  offset: number,
-  total: number,
-  content: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(12 + content.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, id, true);
-  view.setUint32(4, offset, true);
-  view.setUint32(8, total, true);
-  frame.set(content, 12);
-  return frame;
 }
 
 /** Gives inputs without end, the same ones for the same seed. */
