@@ -19,25 +19,12 @@ import {
 } from "@hawser/hawser/protocol";
 import type { Server, Socket } from "@hawser/hawser/server";
 import { MsgpackWriter } from "../protocol/_msgpack.ts";
+import { chunk } from "../scripts/torture/_chunk.ts";
+
+export { chunk };
 
 /** Both wires, for tests that run on each. */
 export const WIRES = ["json", "msgpack"] as const satisfies Wire[];
-
-/** The frame of a 2.x message: a header of id, offset and total, then content. */
-export function chunk(
-  id: number,
-  offset: number,
-  total: number,
-  content: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(12 + content.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, id, true);
-  view.setUint32(4, offset, true);
-  view.setUint32(8, total, true);
-  frame.set(content, 12);
-  return frame;
-}
 
 /** A value's msgpack, with no look at whether it is a message. */
 export function msgpack(value: unknown): Uint8Array {

@@ -1,7 +1,7 @@
 // What a hostile peer may send: messages that nearly are some, and recordings that nearly are theirs.
 import fc from "fast-check";
 import { type Frame, JsonEncoder, MsgpackEncoder, type Wire } from "@hawser/hawser/protocol";
-import { chunk } from "../../../tests/_peer.ts";
+import { chunk } from "../_chunk.ts";
 import { Random } from "../_random.ts";
 
 /** Names that mean something to one side or the other. */
