@@ -26,13 +26,15 @@
  *
  * @module
  */
-export {
-  connect,
-  type ConnectOptions,
-  type ReconnectOptions,
-  type SocketLike,
-} from "./client/connection.ts";
-export type { ContractDifference } from "./client/contract.ts";
+export { connect } from "./client/connect.ts";
+export type {
+  ClientMiddleware,
+  ConnectOptions,
+  ContractDifference,
+  OutgoingCall,
+  ReconnectOptions,
+  SocketLike,
+} from "./client/options.ts";
 export type {
   ArgumentDescription,
   Contract,
@@ -41,7 +43,6 @@ export type {
   ProcedureDescription,
   TopicDescription,
 } from "./protocol/description.ts";
-export type { ClientMiddleware, OutgoingCall } from "./client/middleware.ts";
 export { procedure } from "./client/procedure.ts";
 export type {
   ClientCall,

@@ -1,7 +1,7 @@
-/** How a session makes its calls: as wslink does, or as Hawser's peers do. */
-import type { RemoteStream } from "../protocol/api.ts";
+/** How a session makes its calls with wslink's servers. */
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { Message } from "../protocol/messages.ts";
+import { AwaitableStream } from "../session/awaitable_stream.ts";
 import { type CallOptions, Outgoing, type OutgoingHost } from "../session/outgoing.ts";
 import type { Caller } from "./_link.ts";
 
@@ -22,12 +22,8 @@ export class PlainCaller implements Caller {
   }
 
   request(method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#outgoing.request({
-      id: this.#outgoing.newId("system"),
-      method,
-      args,
-      options: {},
-    });
+    const id = this.#outgoing.newId("system");
+    return this.#outgoing.request({ id, method, args, options: {} });
   }
 
   receive(message: Message): void {
@@ -38,26 +34,10 @@ export class PlainCaller implements Caller {
   end(close: CloseInfo): void {
     this.#outgoing.end(close);
   }
-
-  suspend(): number {
-    return 0;
-  }
-
-  get epoch(): undefined {
-    return undefined;
-  }
-
-  get ticket(): undefined {
-    return undefined;
-  }
-
-  resume(): boolean {
-    return false;
-  }
 }
 
 /** A stream without items: what is no stream on the other side has just its result. */
-export class ResultStream implements RemoteStream<unknown, unknown> {
+export class ResultStream extends AwaitableStream {
   readonly #cancel = new AbortController();
   readonly #result: Promise<unknown>;
 
@@ -66,6 +46,7 @@ export class ResultStream implements RemoteStream<unknown, unknown> {
    * @param options The caller's own signal.
    */
   constructor(call: (signal: AbortSignal) => Promise<unknown>, { signal }: CallOptions = {}) {
+    super();
     const cancelled = this.#cancel.signal;
     this.#result = call(signal ? AbortSignal.any([signal, cancelled]) : cancelled);
     // Whoever reads it gets the error; whoever doesn't is not to be stopped by it.
@@ -76,23 +57,11 @@ export class ResultStream implements RemoteStream<unknown, unknown> {
     return { done: true, value: await this.#result };
   }
 
-  return(): Promise<IteratorResult<unknown, unknown>> {
-    this.cancel();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  then<A = unknown, B = never>(
-    onResult?: ((result: unknown) => A | PromiseLike<A>) | null,
-    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    return this.#result.then(onResult, onError);
+  final(): Promise<unknown> {
+    return this.#result;
   }
 
   cancel(): void {
     this.#cancel.abort(new DOMException("The stream was cancelled", "AbortError"));
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
   }
 }

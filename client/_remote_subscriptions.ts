@@ -1,5 +1,11 @@
 /** Subscriptions as a Hawser server keeps them: what is asked for, and what is taken away. */
-import { type HistoryPlace, ProtocolError, RpcError } from "../protocol/errors.ts";
+import {
+  type Gap,
+  GapError,
+  type HistoryPlace,
+  ProtocolError,
+  RpcError,
+} from "../protocol/errors.ts";
 import {
   HISTORY_METHOD,
   RECOVER_METHOD,
@@ -21,6 +27,8 @@ export interface RemoteSubscriptionsHost {
     onResult?: (result: unknown) => void,
   ): Promise<unknown>;
   readonly subscribers: Subscribers;
+  /** Called with what an application's callback throws, and with what it has no callback for. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Whoever can't wait ends the subscription: an answer that comes too late would leave one behind. */
@@ -110,13 +118,29 @@ export class RemoteSubscriptions implements Remote {
     const place = { epoch, offset };
     places.set(log, place);
     interest.places.set(topic, place);
-    const { subscribers } = this.#host;
     const from = before ?? (isPlace(gap) ? gap : undefined);
     if (from && gap !== undefined) {
       const at = { epoch: from.epoch, offset: from.offset };
-      subscribers.missed(interest, { topic, from: at, to: { epoch, offset } });
+      this.#missed(interest, { topic, from: at, to: { epoch, offset } });
     }
-    if (typeof head === "number" && head > offset) subscribers.expect(interest, head - offset);
+    if (typeof head === "number" && head > offset) {
+      for (const subscription of interest.subscribers) subscription.expect(head - offset);
+    }
+  }
+
+  #missed({ subscribers }: Interest, gap: Gap): void {
+    const { onError } = this.#host;
+    for (const subscription of [...subscribers]) {
+      subscription.gaps++;
+      const { onGap = () => onError(new GapError(gap)) } = subscription;
+      subscription.interject(() => {
+        try {
+          onGap(gap);
+        } catch (error) {
+          onError(error);
+        }
+      });
+    }
   }
 
   async #recover(sid: number, interest: Interest): Promise<void> {

@@ -5,8 +5,8 @@
  * @module
  */
 // Not from protocol/mod.ts: what a page loads to connect has no 1.x codec in it (see #hello).
-import type { Procedures } from "../protocol/api.ts";
 import {
+  checkNumber,
   type Decoder,
   type Encoder,
   type Frame,
@@ -14,6 +14,7 @@ import {
   resolveLimits,
   type Wire,
 } from "../protocol/codec.ts";
+import { defer } from "../protocol/deferred.ts";
 import {
   type CloseInfo,
   ConnectionClosedError,
@@ -28,6 +29,7 @@ import {
   FEATURES,
   readAgreement,
   readTicket,
+  type Ticket,
 } from "../protocol/features.ts";
 import {
   HELLO_ID,
@@ -37,171 +39,11 @@ import {
   type OutgoingMessage,
 } from "../protocol/messages.ts";
 import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
-import { defer } from "../protocol/deferred.ts";
-import type { Socket } from "../protocol/send_queue.ts";
 import { CLOSE_LOST } from "../session/closing.ts";
+import type { Codec, Extended, Link, LoadedLater, Outlet, SessionHost } from "./_link.ts";
 import { findWebSocket } from "./_websocket.ts";
-import { DirectOutlet, type Outlet } from "./_outlet.ts";
-import type { ClientSessionOptions, Link } from "./_link.ts";
-import type { Contract } from "../protocol/description.ts";
-import type { ContractDifference } from "./contract.ts";
-import type { ClientMiddleware } from "./middleware.ts";
-import { ClientSession, type Session } from "./session.ts";
-
-/** When and how often a broken connection is made again. */
-export interface ReconnectOptions {
-  /**
-   * The delay before the first try is random, between 0 and this, in ms: many
-   * clients that lose one server must not come back at once ("full jitter").
-   *
-   * @default {250}
-   */
-  readonly initialDelay?: number;
-  /**
-   * What the bound of the delay grows by with each try.
-   *
-   * @default {2}
-   */
-  readonly factor?: number;
-  /**
-   * How far it grows, in ms.
-   *
-   * @default {30000}
-   */
-  readonly maxDelay?: number;
-  /**
-   * How many tries in a row may fail before the session ends.
-   *
-   * @default {Infinity}
-   */
-  readonly maxAttempts?: number;
-}
-
-/** How a session is made and kept. */
-export interface ConnectOptions {
-  /**
-   * What the server wants to know. A function is asked for every connection, so
-   * that one that comes back has a token that holds.
-   *
-   * @default {"wslink-secret"}
-   */
-  readonly secret?: string | (() => string | Promise<string>);
-  /**
-   * The wire: `msgpack` is wslink 2.x, `json` is wslink 1.x. `auto` says hello
-   * in msgpack, and once more in JSON if the server breaks off.
-   *
-   * @default {"auto"}
-   */
-  readonly wire?: Wire | "auto";
-  /**
-   * How long a connection may take until the hello is answered, in ms.
-   *
-   * @default {10000}
-   */
-  readonly helloTimeout?: number;
-  /**
-   * How long a call waits for its answer, in ms; 0 is for ever.
-   *
-   * @default {300000}
-   */
-  readonly callTimeout?: number;
-  /**
-   * Whether and how a broken connection is made again. A wrong secret, a close
-   * with 1000 by the server, and `close()` are final all the same.
-   *
-   * @default {{}}
-   */
-  readonly reconnect?: false | ReconnectOptions;
-  /**
-   * After how long without a word the server is asked for a sign of life, in ms;
-   * after as long again without one the connection counts as broken. 0 is never.
-   * Only with a server that agreed on `ping`.
-   *
-   * @default {30000}
-   */
-  readonly heartbeat?: number;
-  /**
-   * How many calls that are made while there is no connection may wait for the
-   * next; the others reject at once.
-   *
-   * @default {0}
-   */
-  readonly outbox?: number;
-  /** What the server may cost, where it differs from `DEFAULT_LIMITS`. */
-  readonly limits?: Partial<Limits>;
-  /**
-   * What the server may call on this client, by name; a server that has no
-   * extensions, as wslink's, calls nothing.
-   *
-   * @default {{}}
-   */
-  readonly procedures?: Procedures;
-  /**
-   * What runs around this client's calls, from the outside in.
-   *
-   * @default {[]}
-   */
-  readonly middleware?: readonly ClientMiddleware[];
-  /**
-   * What other clients may learn about this one, from a server with `presence`:
-   * any JSON. It is sent behind the hello, and never to a wslink server.
-   *
-   * @default {null}
-   */
-  readonly data?: unknown;
-  /**
-   * Whether to offer Hawser's extensions to the server. Without them a session
-   * does what wslink's does, with Hawser's servers too.
-   *
-   * @default {true}
-   */
-  readonly extensions?: boolean;
-  /**
-   * What the server was when this client was built, from the file that
-   * `deno task describe --types` writes. It is compared at each connection.
-   *
-   * @default {undefined}
-   */
-  readonly contract?: Contract;
-  /**
-   * Called when the server differs from the contract; the session goes on.
-   *
-   * @default {console.warn}
-   */
-  readonly onContract?: (difference: ContractDifference) => void;
-  /** Gives up connecting; an open session is ended with `close()`. */
-  readonly signal?: AbortSignal;
-  /**
-   * Called with what a subscription's callback throws.
-   *
-   * @default {console.error}
-   */
-  readonly onError?: (error: unknown) => void;
-  /**
-   * What opens sockets, where it isn't the global one.
-   *
-   * @default {globalThis.WebSocket}
-   */
-  readonly WebSocket?: new (url: string | URL) => SocketLike;
-}
-
-/**
- * What a session uses of a `WebSocket`: whatever opens a connection must have
- * this much. The browser's class fits, and that of the package `ws`.
- */
-export interface SocketLike extends Socket {
-  /** Set to `arraybuffer`, in which binary frames must then come. */
-  binaryType: string;
-  // A method's parameter may be narrower in a class that fits, a function's may not.
-  /** Called when it is open. */
-  onopen: { on(event: unknown): void }["on"] | null;
-  /** Called with each frame. */
-  onmessage: { on(event: { readonly data: unknown }): void }["on"] | null;
-  /** Called once when it has ended, however. */
-  onclose: { on(event: CloseInfo): void }["on"] | null;
-  /** Called before `onclose` if it failed. */
-  onerror: { on(event: { readonly type: string; preventDefault?(): void }): void }["on"] | null;
-}
+import type { ConnectOptions, ReconnectOptions, SocketLike } from "./options.ts";
+import { ClientSession } from "./session.ts";
 
 /** What a 2.x frame may have before the server says more (wslink `session.js`). */
 const FIRST_FRAME_SIZE = 512 * 1024;
@@ -219,75 +61,46 @@ const MIN_FRAME_SIZE = 256;
 /** How many messages may come between the hello's answer and the session's readiness. */
 const EARLY_MESSAGES = 1024;
 
-/** How long a closing server may keep its clients away, in ms: a day. */
-const MAX_RETRY_AFTER = 86_400_000;
-
 /** How long `close()` waits for the server's side of the closing handshake, in ms. */
 const CLOSE_TIME = 1000;
 
+/** `WebSocket.OPEN` */
+const OPEN = 1;
+
 /**
- * Connects to a server: Hawser's, or wslink's of either generation.
+ * Opens a session.
  *
- * @typeParam S The server's type, as in `connect<typeof server>(…)`, for calls
- * that are checked.
- * @param url The server's address, as in `ws://localhost:8080/ws`.
+ * @param url The server's address.
  * @param options How the session is made and kept.
- * @returns The session, once the hello is answered. It rejects with `RpcError`
- * (the server refuses the secret), `ConnectionClosedError` (no connection),
- * `TimeoutError` (no answer), or the signal's reason.
+ * @param later What may have to be loaded.
+ * @returns The session, once the hello is answered.
  * @throws {RangeError} If a number is out of range.
- *
- * @example
- * ```ts
- * import { connect } from "@hawser/hawser/client";
- * import { createServer, serve } from "@hawser/hawser/server";
- * import { assertEquals } from "@std/assert";
- *
- * const server = createServer({ procedures: { "text.upper": (s: string) => s.toUpperCase() } });
- * await using listening = await serve(server, { port: 0 });
- *
- * await using session = await connect<typeof server>(listening.webSocketUrl);
- * assertEquals(await session.call("text.upper", ["hawser"], { timeout: 5_000 }), "HAWSER");
- * ```
  */
-export async function connect<S = unknown>(
+export async function open(
   url: string | URL,
-  options: ConnectOptions = {},
-): Promise<Session<S>> {
-  const { middleware = [] } = options;
-  const connection = new Connection(url, options);
-  const session = new ClientSession<S>({
-    callTimeout: checkTime("callTimeout", options.callTimeout ?? 300_000),
-    callsInFlight: resolveLimits(options.limits).callsInFlight,
-    openStreams: resolveLimits(options.limits).openStreams,
-    resumeBytes: resolveLimits(options.limits).resumeBytes,
-    heartbeat: checkTime("heartbeat", options.heartbeat ?? 30_000),
-    outbox: checkCount("outbox", options.outbox ?? 0),
-    procedures: options.procedures ?? {},
-    data: options.data,
-    onError: options.onError ?? ((error) => console.error("Hawser: a subscriber threw", error)),
-    close: () => connection.close(),
-    attached: comparison(options),
-    secret: () => connection.secret(),
-    renew: (secret) => connection.renew(secret),
-    around: middleware.length > 0
-      ? (await import("./middleware.ts")).around(middleware)
-      : undefined,
-  });
+  options: ConnectOptions,
+  later: LoadedLater,
+): Promise<ClientSession> {
+  const {
+    callTimeout = 300_000,
+    heartbeat = 0,
+    outbox = 0,
+    middleware = [],
+    onError = (error: unknown) => console.error("Hawser: a subscriber threw", error),
+  } = options;
+  const connection = new Connection(url, options, later);
+  checkNumber("callTimeout", callTimeout, 0);
+  checkNumber("heartbeat", heartbeat, 0);
+  checkNumber("outbox", outbox, 0);
+  const session = new ClientSession({
+    ...options,
+    callTimeout,
+    onError,
+    around: middleware.length > 0 ? (await later.middleware()).around(middleware) : undefined,
+    late: outbox > 0 ? (await later.late()).late : undefined,
+  }, connection);
   await connection.start(session);
   return session;
-}
-
-/** What compares a server with a contract; most clients have none, and never load it. */
-function comparison({ contract, onContract }: ConnectOptions): ClientSessionOptions["attached"] {
-  if (contract === undefined) return undefined;
-  return async (request) => {
-    const { compareContract, describeDifference } = await import("./contract.ts");
-    const difference = await compareContract(contract, request);
-    if (difference === undefined) return;
-    if (onContract) onContract(difference);
-    else console.warn(describeDifference(difference));
-  };
 }
 
 /** What a connection needs of the session that it works for. */
@@ -296,9 +109,10 @@ type Owner = Pick<
   "attach" | "detach" | "setStatus" | "ticket" | "end" | "status"
 >;
 
-class Connection {
+class Connection implements SessionHost {
   #url: string | URL;
   readonly #options: ConnectOptions;
+  readonly #later: LoadedLater;
   readonly #limits: Limits;
   readonly #helloTimeout: number;
   readonly #reconnect: Required<ReconnectOptions> | false;
@@ -311,28 +125,27 @@ class Connection {
   #learnt: Wire | undefined;
   #secret: string | (() => string | Promise<string>);
 
-  constructor(url: string | URL, options: ConnectOptions) {
+  constructor(url: string | URL, options: ConnectOptions, later: LoadedLater) {
+    const { secret = "wslink-secret", helloTimeout = 10_000, limits, reconnect } = options;
     this.#url = url;
     this.#options = options;
-    this.#secret = options.secret ?? "wslink-secret";
+    this.#later = later;
+    this.#secret = secret;
     this.#limits = resolveLimits({
-      ...options.limits,
+      ...limits,
       // The server chose its own frames' size; the message's limit holds anyway.
-      frameSize: (options.limits?.messageSize ?? resolveLimits().messageSize) + 12,
+      frameSize: (limits?.messageSize ?? resolveLimits().messageSize) + 12,
     });
-    this.#helloTimeout = options.helloTimeout ?? 10_000;
-    if (!(this.#helloTimeout > 0)) {
-      throw new RangeError(`helloTimeout must be more than 0 ms: received ${this.#helloTimeout}`);
-    }
-    this.#reconnect = options.reconnect === false ? false : checkReconnect(options.reconnect);
+    checkNumber("helloTimeout", helloTimeout, 1);
+    this.#helloTimeout = helloTimeout;
+    this.#reconnect = reconnect !== false && checkReconnect(reconnect);
   }
 
-  /** What the next hello says. */
-  async secret(): Promise<string> {
-    return typeof this.#secret === "function" ? await this.#secret() : this.#secret;
+  secret(): string | Promise<string> {
+    return typeof this.#secret === "string" ? this.#secret : this.#secret();
   }
 
-  /** A secret that the server has taken, and will take again; a function knows a newer one by itself. */
+  /** The server has taken a secret, and will take it again; a function knows a newer one by itself. */
   renew(secret: string): void {
     if (typeof this.#secret === "string") this.#secret = secret;
   }
@@ -414,16 +227,6 @@ class Connection {
     session.end(error);
   }
 
-  /** A server that closes may say when and where to come back. */
-  #heed(hint: unknown): void {
-    if (!isMap(hint)) return;
-    const { retryAfter, url } = hint;
-    if (typeof retryAfter === "number" && retryAfter > 0) {
-      this.#retryAfter = Math.min(retryAfter, MAX_RETRY_AFTER);
-    }
-    if (typeof url === "string" && /^wss?:/.test(url) && URL.canParse(url)) this.#url = url;
-  }
-
   /** Opens a socket and says hello, on one wire or on both in turn. */
   async #open(session: Owner): Promise<Link> {
     const { wire = "auto" } = this.#options;
@@ -438,89 +241,57 @@ class Connection {
   }
 
   async #hello(session: Owner, wire: Wire): Promise<Link> {
-    const {
-      WebSocket = await findWebSocket(),
-      extensions = true,
-    } = this.#options;
+    const { WebSocket = await findWebSocket(), extensions = true } = this.#options;
     // Who doesn't come back needs nothing kept.
-    const features = !extensions
-      ? []
-      : FEATURES.filter((feature) => feature !== "resume" || this.#reconnect);
+    const features = FEATURES.filter((feature) =>
+      extensions && (feature !== "resume" || this.#reconnect)
+    );
     const { signal } = this.#closing;
     // Most never need the 1.x codec, so bundlers put it aside. It is there before
     // the socket is, since frames don't wait.
-    const codec = wire === "json" ? await jsonCodec(this.#limits) : msgpackCodec(this.#limits);
+    const codec = wire === "json"
+      ? (await this.#later.json()).jsonCodec(this.#limits)
+      : msgpackCodec(this.#limits, features);
     const secret = typeof this.#secret === "string" ? this.#secret : await this.#secret();
     signal.throwIfAborted();
-    // A batch may come right behind the answer that agrees on it.
-    if (codec.decoder instanceof MsgpackDecoder) codec.decoder.batched = features.includes("batch");
     const socket = new ClientSocket(new WebSocket(this.#url), codec, this.#limits);
-    const answer = defer<Message>();
-    /** What comes behind the answer, before the session is ready for it. */
-    const early: [Message, number][] = [];
-    socket.onMessage = (message) => {
-      answer.resolve(message);
-      socket.onMessage = (...message) => {
-        if (early.push(message) > EARLY_MESSAGES) {
-          throw new ProtocolError("policy", `More than ${EARLY_MESSAGES} messages came too early`);
-        }
-      };
-    };
-    const abort = () => answer.reject(signal.reason);
+    const { promise: failed, reject: fail } = defer<never>();
+    const abort = () => fail(signal.reason);
     signal.addEventListener("abort", abort);
     const timer = setTimeout(() => {
-      answer.reject(
-        new TimeoutError(`No answer to the hello (${wire}) within ${this.#helloTimeout} ms`),
-      );
+      fail(new TimeoutError(`No answer to the hello (${wire}) within ${this.#helloTimeout} ms`));
     }, this.#helloTimeout);
     socket.closed.then((close) => {
-      const what = socket.opened
+      const { opened: sent, error: cause } = socket;
+      const what = sent
         ? "The connection closed before the hello was answered"
         : "No connection could be made";
-      const cause = socket.error;
-      answer.reject(new ConnectionClosedError(what, { ...close, sent: socket.opened }, { cause }));
+      fail(new ConnectionClosedError(what, { ...close, sent }, { cause }));
     });
     try {
       socket.onOpen = () => {
+        const hawser = features.length > 0 ? { hawser: announce(features, session.ticket) } : {};
         // Nothing but this: a 2.x server takes 512 bytes at most before it knows the client.
         socket.send({
           type: "request",
           id: HELLO_ID,
           method: HELLO_METHOD,
-          args: [
-            features.length > 0
-              ? { secret, hawser: announce(features, session.ticket) }
-              : { secret },
-          ],
+          args: [{ secret, ...hawser }],
           kwargs: {},
         });
       };
-      const welcome = socket.welcome(await answer.promise, features);
+      socket.welcome(await Promise.race([socket.answer, failed]), features);
       // A page that talks to a wslink server never loads this.
-      const extended = welcome.features.size > 0 ? await import("./extended.ts") : undefined;
-      if (extended) socket.extend(extended, welcome);
+      if (socket.features.size > 0) socket.extend(await this.#later.extended());
+      socket.comeBack = (after, url) => {
+        this.#retryAfter = after;
+        this.#url = url ?? this.#url;
+      };
       // close() may have come behind the answer, and knows of no socket yet.
       signal.throwIfAborted();
       this.#learnt = wire;
       this.#socket = socket;
-      return {
-        ...welcome,
-        wire,
-        Extended: extended?.ExtendedCaller,
-        send: (message, order) => socket.send(message, order),
-        checkRoom: (message) => socket.checkRoom(message),
-        encode: (message) => socket.encode(message),
-        transmit: (frames, order) => socket.transmit(frames, order),
-        traffic: () => socket.traffic(),
-        hint: (hint) => this.#heed(hint),
-        lose: (reason) => socket.lose(reason),
-        open(receive) {
-          socket.onMessage = receive;
-          for (const [message, size] of early) {
-            if (!socket.takes(message)) receive(message, size);
-          }
-        },
-      };
+      return socket;
     } catch (error) {
       socket.close(1000, "");
       throw error;
@@ -531,24 +302,21 @@ class Connection {
   }
 }
 
-/** The two directions of one connection's wire. */
-interface Codec {
-  readonly encoder: Encoder;
-  readonly decoder: Decoder;
-}
-
-function msgpackCodec(limits: Limits): Codec {
+function msgpackCodec(limits: Limits, features: readonly Feature[]): Codec {
   const encoder = new MsgpackEncoder({ frameSize: FIRST_FRAME_SIZE, depth: limits.depth });
-  return { encoder, decoder: new MsgpackDecoder(limits) };
+  const decoder = new MsgpackDecoder(limits);
+  // A batch may come right behind the answer that agrees on it.
+  decoder.batched = features.includes("batch");
+  return { encoder, decoder };
 }
 
-async function jsonCodec(limits: Limits): Promise<Codec> {
-  const { JsonDecoder, JsonEncoder } = await import("../protocol/json_codec.ts");
-  return { encoder: new JsonEncoder(limits), decoder: new JsonDecoder(limits) };
-}
-
-/** A WebSocket with a codec, a queue, and one promise for its end. */
-class ClientSocket {
+/** A WebSocket with a codec, perhaps a queue, and one promise for its end. */
+class ClientSocket implements Link {
+  clientId = "";
+  features: ReadonlySet<Feature> = new Set();
+  agreement: Ticket | undefined;
+  extended: Extended | undefined;
+  comeBack: Link["comeBack"] = () => {};
   /** Resolves when it has ended, however. */
   readonly closed: Promise<CloseInfo>;
   /** Whether it was ever open. */
@@ -556,18 +324,27 @@ class ClientSocket {
   /** What the server did wrong, if that ended it. */
   error: ProtocolError | undefined;
   onOpen: () => void = () => {};
-  onMessage: (message: Message, size: number) => void = () => {};
   readonly #socket: SocketLike;
   readonly #limits: Limits;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
-  readonly #direct: DirectOutlet;
-  /** Straight to the socket, until a Hawser server has answered. */
-  #outlet: Outlet;
+  /** Absent as long as no Hawser server has answered: as wslink's clients send, straight to the socket. */
+  #outlet: Outlet | undefined;
   /** What came since the last message that was put together, in bytes. */
   #unread = 0;
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
+  /** Bytes that went out without an outlet. */
+  #sent = 0;
+  readonly #answer = defer<Message>();
+  /** The hello's answer, and what comes behind it before the session is ready. */
+  readonly #early: [Message, number][] = [];
+  #deliver = (message: Message, size: number): void => {
+    this.#answer.resolve(message);
+    if (this.#early.push([message, size]) > EARLY_MESSAGES) {
+      throw new ProtocolError("policy", `More than ${EARLY_MESSAGES} messages came too early`);
+    }
+  };
   #end: (close: CloseInfo) => void = () => {};
 
   constructor(socket: SocketLike, { encoder, decoder }: Codec, limits: Limits) {
@@ -575,7 +352,6 @@ class ClientSocket {
     this.#limits = limits;
     this.#encoder = encoder;
     this.#decoder = decoder;
-    this.#outlet = this.#direct = new DirectOutlet(socket);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.opened = true;
@@ -585,7 +361,7 @@ class ClientSocket {
     this.closed = new Promise((resolve) => {
       this.#end = (close) => {
         socket.onopen = socket.onmessage = socket.onclose = null;
-        this.#outlet.clear();
+        this.#outlet?.clear();
         resolve(close);
       };
     });
@@ -596,23 +372,28 @@ class ClientSocket {
     socket.onerror = (event) => event.preventDefault?.();
   }
 
-  /** Sends a message, or throws without having sent anything. */
+  get wire(): Wire {
+    return this.#encoder.wire;
+  }
+
+  /** The first message. */
+  get answer(): Promise<Message> {
+    return this.#answer.promise;
+  }
+
   send(message: OutgoingMessage, order?: string): void {
     this.checkRoom(message);
     this.transmit(this.encode(message), order);
   }
 
-  /** Throws if too much waits to be sent already. */
   checkRoom(message: OutgoingMessage): void {
     const { queueBytes } = this.#limits;
-    const waiting = this.#outlet.held + this.#socket.bufferedAmount;
-    if (waiting > queueBytes) {
-      throw new QueueFullError(
-        `${
-          message.type === "request" ? `Call of ${message.method}` : "An answer"
-        } was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
-      );
-    }
+    const waiting = (this.#outlet?.held ?? 0) + this.#socket.bufferedAmount;
+    if (waiting <= queueBytes) return;
+    const what = message.type === "request" ? `Call of ${message.method}` : "An answer";
+    throw new QueueFullError(
+      `${what} was not sent: ${waiting} bytes wait, at most ${queueBytes} may`,
+    );
   }
 
   encode(message: OutgoingMessage): Frame[] {
@@ -620,22 +401,22 @@ class ClientSocket {
   }
 
   transmit(frames: readonly Frame[], order?: string): void {
-    this.#outlet.send(frames, order === undefined ? undefined : { order });
+    if (this.#outlet) return this.#outlet.send(frames, order === undefined ? undefined : { order });
+    // A socket that is closing takes nothing any more, and some say so by throwing.
+    if (this.#socket.readyState !== OPEN) return;
+    for (const frame of frames) {
+      this.#socket.send(frame);
+      this.#sent += frame.length;
+    }
   }
 
   traffic(): ReturnType<Link["traffic"]> {
-    return { queue: this.#outlet.stats?.(), receivedBytes: this.#received };
+    return { queue: this.#outlet?.stats(), receivedBytes: this.#received };
   }
 
   /** Reads the hello's answer. */
-  welcome(
-    answer: Message,
-    features: readonly Feature[],
-  ): Pick<Link, "clientId" | "features" | "agreement"> {
-    if (answer.type === "error" && answer.id === HELLO_ID) {
-      const { code, message, data } = answer.error;
-      throw new RpcError(code, message, data);
-    }
+  welcome(answer: Message, offered: readonly Feature[]): void {
+    if (answer.type === "error" && answer.id === HELLO_ID) throw RpcError.fromWire(answer.error);
     const result = answer.type === "result" && answer.id === HELLO_ID ? answer.result : undefined;
     if (!isMap(result) || typeof result.clientID !== "string") {
       throw new ProtocolError("bad-message", "The hello's answer has no client id");
@@ -645,34 +426,35 @@ class ClientSocket {
     if (encoder instanceof MsgpackEncoder && typeof maxMsgSize === "number" && maxMsgSize > 0) {
       encoder.frameSize = Math.max(MIN_FRAME_SIZE, Math.min(maxMsgSize, MAX_FRAME_SIZE));
     }
-    const agreed = readAgreement(hawser, features);
-    const agreement = agreed.has("resume") ? readTicket(hawser) : undefined;
-    return { clientId: clientID, features: agreed, agreement };
+    this.clientId = clientID;
+    this.features = readAgreement(hawser, offered);
+    if (this.features.has("resume")) this.agreement = readTicket(hawser);
   }
 
   /** Uses what Hawser's servers make room for. */
-  extend(
-    { createOutlet }: Pick<typeof import("./extended.ts"), "createOutlet">,
-    { clientId, features }: Pick<Link, "clientId" | "features">,
-  ): void {
+  extend(extended: Extended): void {
     const encoder = this.#encoder;
-    this.#outlet = createOutlet(this.#socket, {
-      prefix: clientId,
-      features,
+    this.extended = extended;
+    this.#outlet = extended.createOutlet(this.#socket, {
+      prefix: this.clientId,
+      features: this.features,
       encoder,
       frameSize: encoder instanceof MsgpackEncoder ? encoder.frameSize : undefined,
       received: this.#received,
-      sent: this.#direct.sent,
+      sent: this.#sent,
     });
   }
 
-  /** Takes a message that is the outlet's business, and tells whether it was. */
-  takes(message: Message): boolean {
-    return this.#outlet.takes(message);
+  open(receive: (message: Message, size: number) => void): void {
+    this.#deliver = receive;
+    for (const [message, size] of this.#early.slice(1)) {
+      if (!this.#outlet?.takes(message)) receive(message, size);
+    }
   }
 
+  /** Begins the closing handshake. */
   close(code: number, reason: string): void {
-    this.#outlet.flush();
+    this.#outlet?.flush();
     this.#socket.close(code, reason);
   }
 
@@ -695,12 +477,12 @@ class ClientSocket {
       for (; message; message = this.#decoder.next()) {
         const size = this.#unread;
         this.#unread = 0;
-        if (!this.#outlet.takes(message)) {
+        if (!this.#outlet?.takes(message)) {
           onlyAcks = false;
-          this.onMessage(message, size);
+          this.#deliver(message, size);
         }
       }
-      this.#outlet.read(this.#received, onlyAcks);
+      this.#outlet?.read(this.#received, onlyAcks);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.error = error;
@@ -752,26 +534,12 @@ function isHidden(): boolean {
   return pageOf()?.visibilityState === "hidden";
 }
 
-function checkTime(name: string, ms: number): number {
-  if (!(ms >= 0)) throw new RangeError(`${name} must be 0 or more ms: received ${ms}`);
-  return ms;
-}
-
-function checkCount(name: string, count: number): number {
-  if (!(count >= 0)) throw new RangeError(`${name} must be 0 or more: received ${count}`);
-  return count;
-}
-
 function checkReconnect(options: ReconnectOptions = {}): Required<ReconnectOptions> {
   const { initialDelay = 250, factor = 2, maxDelay = 30_000, maxAttempts = Infinity } = options;
-  checkTime("reconnect.initialDelay", initialDelay);
-  checkTime("reconnect.maxDelay", maxDelay);
-  if (!(factor >= 1)) {
-    throw new RangeError(`reconnect.factor must be 1 or more: received ${factor}`);
-  }
-  if (!(maxAttempts >= 0)) {
-    throw new RangeError(`reconnect.maxAttempts must be 0 or more: received ${maxAttempts}`);
-  }
+  checkNumber("reconnect.initialDelay", initialDelay, 0);
+  checkNumber("reconnect.maxDelay", maxDelay, 0);
+  checkNumber("reconnect.factor", factor, 1);
+  checkNumber("reconnect.maxAttempts", maxAttempts, 0);
   return { initialDelay, factor, maxDelay, maxAttempts };
 }
 

@@ -6,14 +6,8 @@
  */
 import { type Contract, DESCRIBE_METHOD } from "../protocol/description.ts";
 import { isMap } from "../protocol/messages.ts";
-
-/** How a server differs from what a client was built with. */
-export interface ContractDifference {
-  /** Procedures and topics that the server has no more, as in `procedure math.add`. */
-  readonly missing: readonly string[];
-  /** Those that take or give something else now. */
-  readonly changed: readonly string[];
-}
+import "./_core.ts";
+import type { ContractDifference } from "./options.ts";
 
 /**
  * Compares a server with a contract.

@@ -5,25 +5,42 @@
  *
  * @module
  */
-import type { RemoteStream } from "../protocol/api.ts";
+import type { PresentClient, RemoteStream } from "../protocol/api.ts";
 import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
-import type { Encoder } from "../protocol/codec.ts";
-import { type CloseInfo, ErrorCode, RpcError } from "../protocol/errors.ts";
-import type { Message, OutgoingMessage } from "../protocol/messages.ts";
+import { resolveLimits } from "../protocol/codec.ts";
+import { DESCRIBE_METHOD } from "../protocol/description.ts";
+import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
+import type { Feature } from "../protocol/features.ts";
+import { DATA_METHOD, DROPPED_METHOD, filterKey, PRESENCE_METHOD } from "../protocol/interest.ts";
+import { isMap, type Message, type OutgoingMessage } from "../protocol/messages.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
-import type { Outlet } from "./_outlet.ts";
-import { DROPPED_METHOD } from "../protocol/interest.ts";
 import { CLOSING_METHOD, PING_METHOD } from "../session/closing.ts";
-import { IncomingCall } from "../session/incoming.ts";
 import { type EventsOptions, type EventStream, Watchers } from "../session/events.ts";
+import { IncomingCall } from "../session/incoming.ts";
 import { CallMeters } from "../session/meters.ts";
 import type { CallOptions, Request } from "../session/outgoing.ts";
 import { Peer } from "../session/peer.ts";
 import { Registry } from "../session/registry.ts";
 import { RECEIVED_METHOD, Reliable } from "../session/reliable.ts";
-import type { Caller, ClientSessionOptions, Link, ShownTicket, Subscribers } from "./_link.ts";
+import "./_core.ts";
+import type {
+  Caller,
+  ClientSessionOptions,
+  Extension,
+  ExtensionHost,
+  Link,
+  Outlet,
+  OutletOptions,
+  ShownTicket,
+  Subscribers,
+} from "./_link.ts";
 import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
 import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
+
+export { late } from "./_late_calls.ts";
+
+/** How long a closing server may keep its clients away, in ms: a day. */
+const MAX_RETRY_AFTER = 86_400_000;
 
 /** What is counted and told of one session, over one connection after the other. */
 class SessionRecord {
@@ -58,19 +75,145 @@ class SessionRecord {
 /** Names come from the server: past so many topics, drops are counted together. */
 const MAX_DROPS = 4096;
 
-const RECORDS = new WeakMap<ClientSessionOptions, SessionRecord>();
-
 /** What goes over no connection. */
 const NO_TRAFFIC = { queue: undefined, receivedBytes: 0 };
 
+/**
+ * Adds to a session what it can do with Hawser's servers.
+ *
+ * @param session The session.
+ * @param options How it behaves.
+ * @returns What is added.
+ */
+export function extend(session: ExtensionHost, options: ClientSessionOptions): Extension {
+  session.subscriptions.filterKey = filterKey;
+  return new HawserExtension(session, options);
+}
+
+class HawserExtension implements Extension {
+  readonly #session: ExtensionHost;
+  readonly #options: ClientSessionOptions;
+  readonly #record = new SessionRecord();
+  /** What makes the calls, or made them last. */
+  #caller: ExtendedCaller | undefined;
+  /** Whether it has lost its connection and may go on over the next. */
+  #suspended = false;
+  #lost: CloseInfo = { code: 1006, reason: "" };
+  #window: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(session: ExtensionHost, options: ClientSessionOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  begin(link: Link): Caller {
+    const { subscriptions } = this.#session;
+    const caller = new ExtendedCaller(this.#options, link, subscriptions, this.#record);
+    this.#caller = caller;
+    this.sendData().catch((error: unknown) => {
+      // What ends with the connection is sent again over the next.
+      if (!(error instanceof ConnectionClosedError)) this.#options.onError(error);
+    });
+    if (link.features.has("describe")) this.#compare(caller).catch(this.#options.onError);
+    return caller;
+  }
+
+  /** Compares the server with the contract, if there is one. */
+  async #compare(caller: Caller): Promise<void> {
+    const { contract, onContract } = this.#options;
+    if (contract === undefined) return;
+    const { compareContract, describeDifference } = await import("./contract.ts");
+    const difference = await compareContract(
+      contract,
+      (method, args) => caller.request(method, args),
+    );
+    if (difference === undefined) return;
+    if (onContract) onContract(difference);
+    else console.warn(describeDifference(difference));
+  }
+
+  resume(link: Link): Caller | false | undefined {
+    if (this.#suspended && this.#caller?.resume(link)) {
+      clearTimeout(this.#window);
+      this.#suspended = false;
+      return this.#caller;
+    }
+    this.abandon();
+    const isResumed = link.agreement?.received !== undefined &&
+      link.clientId === this.#caller?.clientId;
+    return isResumed ? false : undefined;
+  }
+
+  get ticket(): ShownTicket | undefined {
+    return this.#suspended ? this.#caller?.ticket : undefined;
+  }
+
+  suspend(caller: Caller | undefined, close: CloseInfo): boolean {
+    // Any other code than that of a broken socket is somebody's decision.
+    if (caller === undefined || caller !== this.#caller || close.code !== 1006) return false;
+    const window = this.#caller.suspend();
+    if (window === 0) return false;
+    this.#suspended = true;
+    this.#lost = close;
+    this.#window = setTimeout(() => this.abandon(), window);
+    return true;
+  }
+
+  abandon(): void {
+    if (!this.#suspended) return;
+    clearTimeout(this.#window);
+    this.#suspended = false;
+    this.#session.abandon(this.#caller, this.#lost);
+  }
+
+  async presence(topic: string | undefined): Promise<readonly PresentClient[]> {
+    const answer = await this.#caller?.request(PRESENCE_METHOD, topic === undefined ? [] : [topic]);
+    if (!Array.isArray(answer)) return [];
+    return answer.filter(isMap).map(({ id, data }) => ({ id: String(id), data }));
+  }
+
+  async sendData(): Promise<void> {
+    const caller = this.#caller;
+    if (caller?.connected && caller.has("presence")) {
+      await caller.request(DATA_METHOD, [this.#session.data ?? null]);
+    }
+  }
+
+  async ping(options: CallOptions): Promise<number> {
+    return await this.#caller?.ping(options) ?? NaN;
+  }
+
+  async describe(): Promise<unknown> {
+    return await this.#caller?.request(DESCRIBE_METHOD, []);
+  }
+
+  stats(): CallerStats {
+    const { meters, drops } = this.#record;
+    return {
+      calls: meters.read(),
+      dropped: Array.from(drops, ([topic, count]) => ({ topic, count })),
+      roundTrip: undefined,
+      ...NO_TRAFFIC,
+      ...this.#caller?.stats(),
+    };
+  }
+
+  events(options?: EventsOptions<SessionEvent["type"]>): EventStream<SessionEvent> {
+    return this.#record.watchers.watch(options);
+  }
+
+  happened(event: Happened<SessionEvent>): void {
+    this.#record.happened(event);
+  }
+}
+
 /** Calls a Hawser server, and is called by it. */
-export class ExtendedCaller implements Caller {
+class ExtendedCaller implements Caller {
   /** What the server knows of the session's subscriptions. */
   readonly subscriptions: RemoteSubscriptions | undefined;
   readonly #peer: Peer<IncomingCall>;
   readonly #reliable: Reliable | undefined;
   readonly #heartbeat: number;
-  readonly #record: SessionRecord;
   /** How long the last sign of life took. */
   #roundTrip: number | undefined;
   /** Whether anything has come since the last beat. */
@@ -87,34 +230,44 @@ export class ExtendedCaller implements Caller {
    * @param options How the session behaves.
    * @param link The connection.
    * @param subscribers Who is told what the server says about subscriptions.
+   * @param record What is counted.
    * @throws {TypeError} If a procedure's name or definition is bad.
    */
-  constructor(options: ClientSessionOptions, link: Link, subscribers: Subscribers) {
+  constructor(
+    options: ClientSessionOptions,
+    link: Link,
+    subscribers: Subscribers,
+    record: SessionRecord,
+  ) {
+    const { callTimeout, procedures = {}, heartbeat = 30_000 } = options;
+    const { callsInFlight, openStreams, resumeBytes } = resolveLimits(options.limits);
     const registry = new Registry<IncomingCall>();
-    for (const [name, definition] of Object.entries(options.procedures)) {
+    for (const [name, definition] of Object.entries(procedures)) {
       registry.register(name, definition);
     }
     this.#link = link;
-    this.#record = RECORDS.get(options) ?? new SessionRecord();
-    RECORDS.set(options, this.#record);
     this.#reliable = link.agreement?.session === undefined ? undefined : new Reliable({
-      bound: options.resumeBytes,
+      bound: resumeBytes,
       acknowledge: (received) => this.#acknowledge(received),
       release() {},
     });
     this.#peer = new Peer<IncomingCall>({
       prefix: link.clientId,
-      outgoing: this.#record.meters,
-      callTimeout: options.callTimeout,
-      callsInFlight: options.callsInFlight,
-      openStreams: options.openStreams,
+      outgoing: record.meters,
+      callTimeout,
+      callsInFlight,
+      openStreams,
       registry,
       exposeErrors: false,
       open: (request, notify) => new IncomingCall(request, notify),
       report: (error) => options.onError(error),
       send: (message, order) => this.#send(message, order),
       system: () => undefined,
-      notified: (method, args) => this.#notified(method, args),
+      notified: (method, args) => {
+        if (method !== DROPPED_METHOD) return this.subscriptions?.notified(method, args) ?? false;
+        record.dropped(args);
+        return true;
+      },
     });
     this.#peer.features = link.features;
     this.subscriptions = link.features.has("subscribe")
@@ -122,9 +275,10 @@ export class ExtendedCaller implements Caller {
         request: (method, args, options, onResult) =>
           this.#peer.request(method, args, options, onResult),
         subscribers,
+        onError: options.onError,
       })
       : undefined;
-    this.#heartbeat = link.features.has("ping") ? options.heartbeat : 0;
+    this.#heartbeat = this.has("ping") ? heartbeat : 0;
     this.#beat();
   }
 
@@ -147,33 +301,31 @@ export class ExtendedCaller implements Caller {
     }, this.#heartbeat);
   }
 
+  /** The id that the server gave. */
+  get clientId(): string {
+    return this.#link.clientId;
+  }
+
+  /** Whether it has a connection. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Whether a feature was agreed on. */
+  has(feature: Feature): boolean {
+    return this.#link.features.has(feature);
+  }
+
   async ping(options: CallOptions): Promise<number> {
-    if (!this.#link.features.has("ping")) {
-      const what = "The server gives no sign of life";
-      throw new RpcError(ErrorCode.methodNotFound, what, PING_METHOD);
-    }
     const since = performance.now();
     await this.#peer.request(PING_METHOD, [], options);
     return this.#roundTrip = performance.now() - since;
   }
 
-  stats(): CallerStats {
-    return {
-      calls: this.#record.meters.read(),
-      dropped: Array.from(this.#record.drops, ([topic, count]) => ({ topic, count })),
-      ...(this.#connected ? this.#link.traffic() : NO_TRAFFIC),
-      roundTrip: this.#roundTrip,
-    };
-  }
-
-  events<T extends SessionEvent["type"]>(
-    options: EventsOptions<T> | undefined,
-  ): EventStream<Extract<SessionEvent, { readonly type: T }>> {
-    return this.#record.watchers.watch(options);
-  }
-
-  happened(event: Happened<SessionEvent>): void {
-    this.#record.happened(event);
+  /** What is known of the connection. */
+  stats(): Omit<CallerStats, "calls" | "dropped"> {
+    const traffic = this.#connected ? this.#link.traffic() : NO_TRAFFIC;
+    return { ...traffic, roundTrip: this.#roundTrip };
   }
 
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
@@ -195,7 +347,7 @@ export class ExtendedCaller implements Caller {
   receive(message: Message, size: number): void {
     this.#heard = true;
     if (message.type === "request" && message.method === CLOSING_METHOD) {
-      return this.#link.hint(message.args[0]);
+      return this.#heed(message.args[0]);
     }
     const reliable = this.#reliable;
     if (reliable && message.type === "request" && message.method === RECEIVED_METHOD) {
@@ -207,12 +359,22 @@ export class ExtendedCaller implements Caller {
     ) this.#peer.receive(message);
   }
 
-  #notified(method: string, args: readonly unknown[]): boolean {
-    if (method !== DROPPED_METHOD) return this.subscriptions?.notified(method, args) ?? false;
-    this.#record.dropped(args);
-    return true;
+  /** A server that closes may say when and where to come back. */
+  #heed(hint: unknown): void {
+    if (!isMap(hint)) return;
+    const { retryAfter, url } = hint;
+    const isAddress = typeof url === "string" && /^wss?:/.test(url) && URL.canParse(url);
+    this.#link.comeBack(
+      typeof retryAfter === "number" && retryAfter > 0 ? Math.min(retryAfter, MAX_RETRY_AFTER) : 0,
+      isAddress ? url : undefined,
+    );
   }
 
+  /**
+   * The connection has gone, and the session may go on over the next one.
+   *
+   * @returns How long the server waits for that, in ms; 0 if it doesn't.
+   */
   suspend(): number {
     this.#connected = false;
     clearTimeout(this.#timer);
@@ -273,19 +435,6 @@ export class ExtendedCaller implements Caller {
 
 /** How much may take turns with a long upload, in bytes: little, since a server doesn't announce its `messageSize`. */
 const MAX_INTERLEAVED = 4 * 1024 * 1024;
-
-/** What {@linkcode createOutlet} goes by. */
-export interface OutletOptions extends Pick<Link, "features"> {
-  /** What this side's ids begin with. */
-  readonly prefix: string;
-  readonly encoder: Encoder;
-  /** The largest frame, on the wire that has batches. */
-  readonly frameSize: number | undefined;
-  /** How many bytes have come so far. */
-  readonly received: number;
-  /** How many bytes went out so far. */
-  readonly sent: number;
-}
 
 /**
  * The largest batch of Deno's own `WebSocket`, in bytes. It hands a longer payload to the system

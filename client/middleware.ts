@@ -6,49 +6,10 @@
  */
 import type { RemoteStream } from "../protocol/api.ts";
 import { defer } from "../protocol/deferred.ts";
-import type { CallOptions } from "../session/outgoing.ts";
-
-/** One call of this client's, as middleware sees it. What it changes holds for those behind it. */
-export interface OutgoingCall {
-  /** The procedure's name. */
-  readonly method: string;
-  /** Whether a stream is asked for. */
-  readonly stream: boolean;
-  /** The positional arguments. */
-  args: readonly unknown[];
-  /** How the call is made; `traceparent` can be added here. */
-  options: CallOptions;
-}
-
-/**
- * Runs around a client's calls. `next()` makes the call and gives its result, or
- * what a stream's producer returned once the stream has ended. What it returns
- * is the call's result; a stream's is what was sent, whatever is returned.
- */
-export type ClientMiddleware = (call: OutgoingCall, next: () => Promise<unknown>) => unknown;
-
-/** Calls with something around them. */
-export interface Around {
-  /**
-   * Makes a call.
-   *
-   * @param request The call.
-   * @param send What makes it in the end.
-   * @returns Its result.
-   */
-  call(request: OutgoingCall, send: (request: OutgoingCall) => Promise<unknown>): Promise<unknown>;
-  /**
-   * Makes a call for a stream.
-   *
-   * @param request The call.
-   * @param open What makes it in the end.
-   * @returns The stream.
-   */
-  stream(
-    request: OutgoingCall,
-    open: (request: OutgoingCall) => RemoteStream<unknown, unknown>,
-  ): RemoteStream<unknown, unknown>;
-}
+import { AwaitableStream } from "../session/awaitable_stream.ts";
+import "./_core.ts";
+import type { Around } from "./_link.ts";
+import type { ClientMiddleware, OutgoingCall } from "./options.ts";
 
 /**
  * Puts middleware around calls.
@@ -72,7 +33,7 @@ export function around(middleware: readonly ClientMiddleware[]): Around {
 }
 
 /** A stream that begins once the middleware before it has let it. */
-class LateStream implements RemoteStream<unknown, unknown> {
+class LateStream extends AwaitableStream {
   readonly #inner = defer<{ readonly stream: RemoteStream<unknown, unknown> }>();
   /** What the producer returned, or why there is no more. */
   readonly #end = defer<unknown>();
@@ -82,6 +43,7 @@ class LateStream implements RemoteStream<unknown, unknown> {
   constructor(
     run: (opened: (stream: RemoteStream<unknown, unknown>) => Promise<unknown>) => Promise<unknown>,
   ) {
+    super();
     // Whoever reads the stream gets the error; whoever doesn't is not to be stopped by it.
     this.#inner.promise.catch(() => {});
     this.#end.promise.catch(() => {});
@@ -108,27 +70,15 @@ class LateStream implements RemoteStream<unknown, unknown> {
     }
   }
 
-  return(): Promise<IteratorResult<unknown, unknown>> {
-    this.cancel();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  then<A = unknown, B = never>(
-    onResult?: ((result: unknown) => A | PromiseLike<A>) | null,
-    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
+  final(): Promise<unknown> {
     const result = this.#inner.promise.then(({ stream }) => stream);
     result.then(this.#end.resolve, this.#end.reject);
-    return result.then(onResult, onError);
+    return result;
   }
 
   cancel(): void {
     this.#cancelled = true;
     this.#end.resolve(undefined);
     this.#inner.promise.then(({ stream }) => stream.cancel(), () => {});
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
   }
 }

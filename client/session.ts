@@ -23,33 +23,37 @@ import type {
   TopicValue,
   TypedOptions,
 } from "../protocol/api.ts";
-import type { Wire } from "../protocol/codec.ts";
+import { checkNumber, type Wire } from "../protocol/codec.ts";
+import { defer } from "../protocol/deferred.ts";
+import type { Description } from "../protocol/description.ts";
 import {
   type CloseInfo,
-  ConnectionClosedError,
+  type ConnectionClosedError,
   ErrorCode,
   type Gap,
-  GapError,
   isRpcError,
   RpcError,
-  TimeoutError,
 } from "../protocol/errors.ts";
-import { DESCRIBE_METHOD, type Description } from "../protocol/description.ts";
 import type { Feature } from "../protocol/features.ts";
-import { PING_METHOD } from "../session/closing.ts";
-import { DATA_METHOD, PRESENCE_METHOD } from "../protocol/interest.ts";
-import { HELLO_METHOD, isMap, type Message } from "../protocol/messages.ts";
-import type { CallOptions } from "../session/outgoing.ts";
+import { HELLO_METHOD } from "../protocol/messages.ts";
+import { BoundedStream } from "../session/bounded_stream.ts";
+import type { EventsOptions, EventStream } from "../session/events.ts";
+import { type CallOptions, notSent } from "../session/outgoing.ts";
 import type { CallContext } from "../session/procedure.ts";
 import { PlainCaller, ResultStream } from "./_caller.ts";
-import type { Caller, ClientSessionOptions, Link, ShownTicket } from "./_link.ts";
-import { type Subscription, Subscriptions, TopicSubscription } from "./subscriptions.ts";
-import { defer } from "../protocol/deferred.ts";
+import type {
+  Caller,
+  ClientSessionOptions,
+  Extension,
+  LateCalls,
+  Link,
+  SessionHost,
+  ShownTicket,
+} from "./_link.ts";
 import { type CallNamespace, namespace, type StreamNamespace } from "./namespace.ts";
-import type { EventsOptions, EventStream } from "../session/events.ts";
-import type { Status } from "./status.ts";
 import type { SessionEvent, SessionStats } from "./stats.ts";
-import { BoundedStream } from "../session/bounded_stream.ts";
+import type { Status } from "./status.ts";
+import { type Subscription, Subscriptions, TopicSubscription } from "./subscriptions.ts";
 
 /** What is subscribed to besides the topic, and how it ends. */
 export interface SubscribeOptions<F = unknown> {
@@ -353,48 +357,64 @@ const STATUS_BUFFER = 64;
 /** One call of the server's, as a procedure of this client's sees it. */
 export type ClientCall = CallContext;
 
-/** The session behind the public interface. */
-export class ClientSession<S = unknown> implements Session<S> {
+/** What {@linkcode Session} has types for that only its user knows. */
+type Typed =
+  | "api"
+  | "streams"
+  | "call"
+  | "stream"
+  | "subscribe"
+  | "presence"
+  | "events"
+  | "isError"
+  | "describe";
+
+/**
+ * The session behind the public interface. It does what wslink's servers can do;
+ * the rest is loaded with the first connection to another one, as its extension.
+ */
+export class ClientSession implements Omit<Session, Typed> {
+  readonly api: unknown;
+  readonly streams: unknown;
+  readonly subscriptions: Subscriptions;
+  /** What others learn about this client. */
+  data: unknown;
   readonly #options: ClientSessionOptions;
-  readonly #subscriptions: Subscriptions;
+  readonly #host: SessionHost;
   readonly #watchers = new Set<BoundedStream<Status>>();
   readonly #ended = defer<void>();
-  readonly api: CallNamespace<S>;
-  readonly streams: StreamNamespace<S>;
-  #caller: Caller | undefined;
-  /** The one that it had last. */
-  #latest: Caller | undefined;
-  #connections = 0;
-  /** The one that has lost its connection and may go on over the next. */
-  #suspended: Caller | undefined;
-  #lost: CloseInfo = { code: 1006, reason: "" };
-  #window: ReturnType<typeof setTimeout> | undefined;
   #status: Status = { state: "connecting", attempt: 0 };
-  /** How many calls wait for a connection. */
-  #waiting = 0;
-  #features: ReadonlySet<Feature> = new Set();
-  #clientId = "";
-  #wire: Wire = "msgpack";
-  #data: unknown;
+  #caller: Caller | undefined;
+  /** The connection, or the one that there was last. */
+  #link: Link | undefined;
+  #connections = 0;
+  #extension: Extension | undefined;
+  #late: LateCalls | undefined;
 
-  /** @param options How the session behaves. */
-  constructor(options: ClientSessionOptions) {
+  /**
+   * @param options How the session behaves.
+   * @param host What makes its connections.
+   */
+  constructor(options: ClientSessionOptions, host: SessionHost) {
     this.#options = options;
-    this.api = namespace((method, args, options) => this.#call(method, args, options));
-    this.streams = namespace((method, args, options) => this.#stream(method, args, options));
-    this.#data = options.data;
-    this.#subscriptions = new Subscriptions(
+    this.#host = host;
+    this.data = options.data;
+    this.api = namespace((method, args, options) => this.call(method, args, options));
+    this.streams = namespace((method, args, options) => this.stream(method, args, options));
+    this.subscriptions = new Subscriptions(
       options.onError,
-      (topic) => this.#latest?.happened?.({ type: "dropped", by: "subscription", topic, count: 1 }),
+      (topic) =>
+        this.#extension?.happened({ type: "dropped", by: "subscription", topic, count: 1 }),
     );
+    this.#late = options.late?.(this, options);
   }
 
   get clientId(): string {
-    return this.#clientId;
+    return this.#link?.clientId ?? "";
   }
 
   get wire(): Wire {
-    return this.#wire;
+    return this.#link?.wire ?? "msgpack";
   }
 
   get status(): Status {
@@ -405,118 +425,43 @@ export class ClientSession<S = unknown> implements Session<S> {
     return this.#ended.promise;
   }
 
-  call<M extends CallName<S>>(
-    method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
-  ): Promise<ProcedureResult<S, M>>;
-  call<T = unknown>(
-    method: [ProcedureName<S>] extends [never] ? string : never,
-    args?: readonly unknown[],
-    options?: CallOptions,
-  ): Promise<T>;
+  /** What makes calls, while there is a connection. */
+  get caller(): Caller | undefined {
+    return this.#caller;
+  }
+
   call(
     method: string,
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
-    return this.#call(method, args, options);
-  }
-
-  #call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
     const { around } = this.#options;
-    if (around === undefined) return this.#send(method, args, options);
+    if (around === undefined) return this.#call(method, args, options);
     return around.call(
       { method, args, options, stream: false },
-      ({ args, options }) => this.#send(method, args, options),
+      ({ args, options }) => this.#call(method, args, options),
     );
   }
 
-  #send(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
+  #call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
     const { signal, retry } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (retry === "safe") return this.#callSafely(method, args, options);
-    if (this.#caller) return this.#caller.call(method, args, options);
-    if (this.#waiting >= this.#options.outbox || this.#status.state === "closed") {
-      return Promise.reject(this.#notSent(method));
-    }
-    return this.#callLater(method, args, options);
+    if (this.#caller && retry === undefined) return this.#caller.call(method, args, options);
+    return (this.#late ?? this.#caller)?.call(method, args, options) ??
+      Promise.reject(this.notSent(method));
   }
 
-  /** The outbox: calls made without a connection wait for one. */
-  async #callLater(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-  ): Promise<unknown> {
-    const deadline = deadlineOf(options.timeout ?? this.#options.callTimeout);
-    this.#waiting++;
-    try {
-      await this.#opened(method, options.signal, deadline);
-    } finally {
-      this.#waiting--;
-    }
-    return await this.#send(method, args, { ...options, timeout: timeLeft(deadline) });
-  }
-
-  /** Makes a call until it is answered: the server runs it once, and knows it by its key. */
-  async #callSafely(
-    method: string,
-    args: readonly unknown[],
-    { retry: _, key = crypto.randomUUID(), ...options }: CallOptions,
-  ): Promise<unknown> {
-    const deadline = deadlineOf(options.timeout ?? this.#options.callTimeout);
-    /** The server's run that may have begun it. */
-    let epoch: string | undefined;
-    for (;;) {
-      if (this.#caller === undefined) await this.#opened(method, options.signal, deadline);
-      const caller = this.#caller;
-      if (caller === undefined) continue;
-      if (epoch !== undefined && caller.epoch !== epoch) {
-        const what = `${method} may have run: the server was restarted before it answered`;
-        throw new ConnectionClosedError(what, { ...this.#lost, sent: true });
-      }
-      try {
-        return await caller.call(method, args, { ...options, timeout: timeLeft(deadline), key });
-      } catch (error) {
-        if (!(error instanceof ConnectionClosedError) || caller.epoch === undefined) throw error;
-        epoch = caller.epoch;
-      }
-    }
-  }
-
-  /** Resolves when there is a connection; it rejects if there won't be one in time. */
-  async #opened(method: string, signal: AbortSignal | undefined, deadline: number): Promise<void> {
-    const late = new AbortController();
-    const timer = deadline === Infinity ? undefined : setTimeout(() => {
-      late.abort(new TimeoutError(`${method} was not sent in time: there was no connection`));
-    }, deadline - performance.now());
-    const end = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    try {
-      for await (const { state } of this.statuses({ signal: end })) {
-        if (state === "open" && this.#caller) return;
-      }
-      end.throwIfAborted();
-      throw this.#notSent(method);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  stream<M extends StreamName<S>>(
-    method: M,
-    ...rest: CallRest<ProcedureArgs<S, M>, TypedOptions<S, M, CallOptions>>
-  ): RemoteStream<StreamItem<S, M>, StreamResult<S, M>>;
-  stream<T = unknown, R = unknown>(
-    method: [ProcedureName<S>] extends [never] ? string : never,
-    args?: readonly unknown[],
-    options?: CallOptions,
-  ): RemoteStream<T, R>;
   stream(
     method: string,
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): RemoteStream<unknown, unknown> {
-    return this.#stream(method, args, options);
+    const { around } = this.#options;
+    if (around === undefined) return this.#stream(method, args, options);
+    return around.stream(
+      { method, args, options, stream: true },
+      ({ args, options }) => this.#stream(method, args, options),
+    );
   }
 
   #stream(
@@ -524,114 +469,41 @@ export class ClientSession<S = unknown> implements Session<S> {
     args: readonly unknown[],
     options: CallOptions,
   ): RemoteStream<unknown, unknown> {
-    const { around } = this.#options;
-    if (around === undefined) return this.#open(method, args, options);
-    return around.stream(
-      { method, args, options, stream: true },
-      ({ args, options }) => this.#open(method, args, options),
-    );
+    return this.#caller?.stream(method, args, options) ??
+      new ResultStream(() => Promise.reject(this.notSent(method)));
   }
 
-  #open(
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions,
-  ): RemoteStream<unknown, unknown> {
-    if (this.#caller !== undefined) return this.#caller.stream(method, args, options);
-    return new ResultStream(() => Promise.reject(this.#notSent(method)));
+  /** Why a request can't be made now. */
+  notSent(method: string): ConnectionClosedError {
+    return notSent(method, `the session is ${this.#status.state}`);
   }
 
-  #notSent(method: string): ConnectionClosedError {
-    const what = `Call of ${method} was not sent: the session is ${this.#status.state}`;
-    return new ConnectionClosedError(what, { code: 1006, reason: "", sent: false });
-  }
-
-  subscribe<N extends TopicName<S>>(
-    topic: N,
-    options: SubscribeStreamOptions & { readonly filter: TopicFilter<S, N> },
-  ): Subscription<TopicPart<S, N>>;
-  subscribe<N extends TopicName<S>>(
-    topic: N,
-    options?: SubscribeStreamOptions<undefined>,
-  ): Subscription<TopicValue<S, N>>;
-  subscribe<N extends TopicName<S>>(
-    topic: N,
-    callback: (value: TopicPart<S, N>, topic: string) => void,
-    options: SubscribeOptions & { readonly filter: TopicFilter<S, N> },
-  ): Subscription<TopicPart<S, N>>;
-  subscribe<N extends TopicName<S>>(
-    topic: N,
-    callback: (value: TopicValue<S, N>, topic: string) => void,
-    options?: SubscribeOptions<undefined>,
-  ): Subscription<TopicValue<S, N>>;
-  subscribe<T = unknown, N extends string = string>(
-    topic: N extends TopicName<S> ? never : N,
-    options?: SubscribeStreamOptions,
-  ): Subscription<T>;
-  subscribe<T = unknown, N extends string = string>(
-    topic: N extends TopicName<S> ? never : N,
-    callback: (value: T, topic: string) => void,
-    options?: SubscribeOptions,
-  ): Subscription<T>;
   subscribe(
     topic: string,
     first: ((value: unknown, topic: string) => void) | SubscribeStreamOptions = {},
     second: SubscribeOptions = {},
   ): Subscription<unknown> {
     const [callback, options] = typeof first === "function" ? [first, second] : [undefined, first];
-    const { signal, filter } = options;
+    const { signal, filter, last = 0, onGap } = options;
     const { buffer }: SubscribeStreamOptions = options;
-    const { last = 0, onGap } = options;
-    if (buffer !== undefined && !(buffer >= 1)) {
-      throw new RangeError(`buffer must be 1 or more: received ${buffer}`);
-    }
+    if (buffer !== undefined) checkNumber("buffer", buffer, 1);
     if (!Number.isInteger(last) || last < 0) {
       throw new RangeError(`last must be an integer from 0 on: received ${last}`);
     }
     signal?.throwIfAborted();
     const unsubscribe = () => void subscription.unsubscribe();
-    const { onError } = this.#options;
     const subscription = new TopicSubscription(topic, {
       buffer: buffer ?? DEFAULT_BUFFER,
       fixed: buffer !== undefined,
       callback,
-      onGap(gap) {
-        if (onGap === undefined) return onError(new GapError(gap));
-        try {
-          onGap(gap);
-        } catch (error) {
-          onError(error);
-        }
-      },
+      onGap,
       release: () => signal?.removeEventListener("abort", unsubscribe),
     });
     signal?.addEventListener("abort", unsubscribe);
     if (this.#status.state === "closed") subscription.end(this.#status.error);
     // To say nothing about the filter is to say null, as the wire does.
-    else this.#subscriptions.add(topic, filter ?? undefined, subscription, last);
+    else this.subscriptions.add(topic, filter ?? undefined, subscription, last);
     return subscription;
-  }
-
-  async presence(topic?: string): Promise<readonly PresentClient[]> {
-    if (this.#caller === undefined) throw this.#notSent(PRESENCE_METHOD);
-    if (!this.#features.has("presence")) {
-      throw new RpcError(ErrorCode.methodNotFound, "The server doesn't tell who is present");
-    }
-    const args = topic === undefined ? [] : [topic];
-    const answer = await this.#caller.request?.(PRESENCE_METHOD, args);
-    if (!Array.isArray(answer)) return [];
-    return answer.filter(isMap).map(({ id, data }) => ({ id: String(id), data }));
-  }
-
-  async setData(data: unknown): Promise<void> {
-    this.#data = data;
-    await this.#sendData();
-  }
-
-  async #sendData(): Promise<void> {
-    if (this.#features.has("presence")) {
-      await this.#caller?.request?.(DATA_METHOD, [this.#data ?? null]);
-    }
   }
 
   statuses(
@@ -651,11 +523,30 @@ export class ClientSession<S = unknown> implements Session<S> {
     return watcher;
   }
 
+  presence(topic?: string): Promise<unknown> {
+    return this.#ask("presence", (extension) => extension.presence(topic));
+  }
+
+  async setData(data: unknown): Promise<void> {
+    this.data = data;
+    await this.#extension?.sendData();
+  }
+
   ping(options: Pick<CallOptions, "timeout" | "signal"> = {}): Promise<number> {
-    if (this.#caller === undefined) return Promise.reject(this.#notSent(PING_METHOD));
-    return this.#caller.ping?.(options) ?? Promise.reject(
-      new RpcError(ErrorCode.methodNotFound, "The server gives no sign of life", PING_METHOD),
-    );
+    return this.#ask("ping", (extension) => extension.ping(options));
+  }
+
+  describe(): Promise<unknown> {
+    return this.#ask("describe", (extension) => extension.describe());
+  }
+
+  /** Asks what only a server with a feature can answer. */
+  #ask<T>(feature: Feature, ask: (extension: Extension) => Promise<T>): Promise<T> {
+    const method = `wslink.${feature}`;
+    if (this.#caller === undefined) return Promise.reject(this.notSent(method));
+    if (this.#extension && this.#link?.features.has(feature)) return ask(this.#extension);
+    const what = `The server has no ${feature}`;
+    return Promise.reject(new RpcError(ErrorCode.methodNotFound, what, method));
   }
 
   stats(): SessionStats {
@@ -666,47 +557,32 @@ export class ClientSession<S = unknown> implements Session<S> {
       queue: undefined,
       receivedBytes: 0,
       roundTrip: undefined,
-      ...this.#latest?.stats?.(),
-      topics: this.#subscriptions.stats(),
+      ...this.#extension?.stats(),
+      topics: this.subscriptions.stats(),
     };
   }
 
-  events<T extends SessionEvent["type"] = SessionEvent["type"]>(
-    options?: EventsOptions<T>,
-  ): EventStream<Extract<SessionEvent, { readonly type: T }>> {
+  events(options?: EventsOptions<SessionEvent["type"]>): EventStream<SessionEvent> {
+    if (this.#extension) return this.#extension.events(options);
     const none = new BoundedStream<never>(1);
     none.end();
-    return this.#latest?.events?.(options) ?? none;
+    return none;
   }
 
-  isError<K extends [ErrorKind<S>] extends [never] ? string : ErrorKind<S>>(
-    error: unknown,
-    kind: K,
-  ): error is RpcError & {
-    readonly kind: K;
-    readonly data: [ErrorKind<S>] extends [never] ? unknown : ErrorData<S, K>;
-  } {
+  isError(error: unknown, kind: string): boolean {
     return isRpcError(error, kind);
   }
 
-  describe(): Promise<Description>;
-  describe(): Promise<unknown> {
-    if (this.#caller === undefined) return Promise.reject(this.#notSent(DESCRIBE_METHOD));
-    if (this.#features.has("describe")) return this.#caller.request(DESCRIBE_METHOD, []);
-    const what = "The server doesn't describe itself";
-    return Promise.reject(new RpcError(ErrorCode.methodNotFound, what, DESCRIBE_METHOD));
-  }
-
   async authenticate(secret?: string): Promise<void> {
-    const given = secret ?? await this.#options.secret();
-    if (this.#caller === undefined) throw this.#notSent(HELLO_METHOD);
+    const given = secret ?? await this.#host.secret();
+    if (this.#caller === undefined) throw this.notSent(HELLO_METHOD);
     await this.#caller.request(HELLO_METHOD, [{ secret: given }]);
-    if (secret !== undefined) this.#options.renew(secret);
+    if (secret !== undefined) this.#host.renew(secret);
   }
 
   close(): Promise<void> {
     this.end();
-    return this.#options.close();
+    return this.#host.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -721,51 +597,34 @@ export class ClientSession<S = unknown> implements Session<S> {
    * go on with any more, and each would wait for what the other doesn't have.
    */
   attach(link: Link): boolean {
-    const resumed = this.#suspended?.resume(link) ?? false;
-    if (!resumed && link.agreement?.received !== undefined && link.clientId === this.#clientId) {
-      this.#abandon();
-      return false;
+    if (link.extended) {
+      this.#extension ??= link.extended.extend(this, this.#options);
+      this.#late ??= link.extended.late(this, this.#options);
     }
-    if (resumed) {
-      clearTimeout(this.#window);
-      this.#caller = this.#suspended;
-      this.#suspended = undefined;
-    } else {
-      this.#abandon();
-      this.#caller = link.Extended
-        ? new link.Extended(
-          this.#options,
-          link,
-          this.#subscriptions,
-        )
-        : new PlainCaller({
-          prefix: link.clientId,
-          timeout: this.#options.callTimeout,
-          send: (message) => link.send(message),
-        });
-    }
-    this.#latest = this.#caller;
+    const resumed = this.#extension?.resume(link);
+    if (resumed === false) return false;
+    const { clientId, wire } = link;
+    const caller: Caller = resumed ?? (link.extended && this.#extension?.begin(link)) ??
+      new PlainCaller({
+        prefix: clientId,
+        timeout: this.#options.callTimeout,
+        send: (message) => link.send(message),
+      });
+    this.#caller = caller;
+    this.#link = link;
     this.#connections++;
-    this.#clientId = link.clientId;
-    this.#wire = link.wire;
-    this.setStatus({ state: "open", clientId: link.clientId, wire: link.wire, resumed });
-    this.#features = link.features;
-    if (!resumed) {
-      this.#sendData().catch((error: unknown) => this.#dataFailed(error));
-      this.#subscriptions.attach(this.#caller?.subscriptions);
-    }
-    link.open((message, size) => this.#receive(message, size));
-    const { attached, onError } = this.#options;
-    if (attached && this.#caller && link.features.has("describe")) {
-      const caller = this.#caller;
-      attached((method, args) => caller.request(method, args)).catch(onError);
-    }
+    this.setStatus({ state: "open", clientId, wire, resumed: resumed !== undefined });
+    if (!resumed) this.subscriptions.attach(caller.subscriptions);
+    link.open((message, size) => {
+      if (message.type === "publication") this.subscriptions.receive(message);
+      else this.#caller?.receive(message, size);
+    });
     return true;
   }
 
   /** What the next hello shows, so that the server takes this session up again. */
   get ticket(): ShownTicket | undefined {
-    return this.#suspended?.ticket;
+    return this.#extension?.ticket;
   }
 
   /**
@@ -777,24 +636,18 @@ export class ClientSession<S = unknown> implements Session<S> {
   detach(close: CloseInfo): void {
     const caller = this.#caller;
     this.#caller = undefined;
-    // Any other code than that of a broken socket is somebody's decision.
-    const window = close.code === 1006 ? caller?.suspend() ?? 0 : 0;
-    if (window === 0) {
-      this.#subscriptions.detach();
-      return caller?.end(close);
-    }
-    this.#suspended = caller;
-    this.#lost = close;
-    this.#window = setTimeout(() => this.#abandon(), window);
+    if (!this.#extension?.suspend(caller, close)) this.abandon(caller, close);
   }
 
-  /** Nobody takes up again what was suspended. */
-  #abandon(): void {
-    clearTimeout(this.#window);
-    const suspended = this.#suspended;
-    this.#suspended = undefined;
-    this.#subscriptions.detach();
-    suspended?.end(this.#lost);
+  /**
+   * Nobody goes on with what a connection has begun.
+   *
+   * @param caller What made its calls.
+   * @param close How it ended.
+   */
+  abandon(caller: Caller | undefined, close: CloseInfo): void {
+    this.subscriptions.detach();
+    caller?.end(close);
   }
 
   /**
@@ -806,7 +659,7 @@ export class ClientSession<S = unknown> implements Session<S> {
     if (this.#status.state === "closed") return;
     this.#status = status;
     for (const watcher of this.#watchers) watcher.push(status);
-    this.#latest?.happened?.({ type: "status", status });
+    this.#extension?.happened({ type: "status", status });
   }
 
   /**
@@ -818,37 +671,9 @@ export class ClientSession<S = unknown> implements Session<S> {
     if (this.#status.state === "closed") return;
     this.setStatus(error ? { state: "closed", error } : { state: "closed" });
     this.detach({ code: 1000, reason: "The session was closed" });
-    this.#abandon();
-    this.#subscriptions.end(error);
+    this.#extension?.abandon();
+    this.subscriptions.end(error);
     for (const watcher of [...this.#watchers]) watcher.end();
     this.#ended.resolve();
   }
-
-  /**
-   * Takes a message of the server's.
-   *
-   * @param message What the codec read.
-   * @param size What has come since the last message, in bytes.
-   */
-  #receive(message: Message, size: number): void {
-    if (message.type !== "publication") {
-      this.#caller?.receive(message, size);
-      return;
-    }
-    this.#subscriptions.receive(message);
-  }
-
-  #dataFailed(error: unknown): void {
-    // What ends with the connection is sent again over the next.
-    if (!(error instanceof ConnectionClosedError)) this.#options.onError(error);
-  }
-}
-
-/** When a call that waits so long gives up, whatever it has been tried by then. */
-function deadlineOf(timeout: number): number {
-  return timeout > 0 ? performance.now() + timeout : Infinity;
-}
-
-function timeLeft(deadline: number): number {
-  return deadline === Infinity ? 0 : Math.max(1, deadline - performance.now());
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { ErrorCode, type Gap, type HistoryPlace, RpcError } from "../protocol/errors.ts";
-import { filterKey, isPattern, overlaps } from "../protocol/interest.ts";
+import { isPattern, overlaps } from "../protocol/interest.ts";
 import type { KeptPlace, PublicationMessage } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";
@@ -76,6 +76,8 @@ export interface RemoteSubscriptions {
 
 /** All subscriptions of one session, over one connection after the other. */
 export class Subscriptions {
+  /** Makes one string of a filter; absent as long as no server has been there that takes any. */
+  filterKey: ((filter: unknown) => string) | undefined;
   readonly #onError: (error: unknown) => void;
   /** Told of each value that a reader missed. */
   readonly #onDrop: (topic: string) => void;
@@ -94,11 +96,18 @@ export class Subscriptions {
   }
 
   add(name: string, filter: unknown, subscription: TopicSubscription, last = 0): void {
-    const shared = keyOf(name, filter);
-    const key = last > 0 ? `${shared}\n#${++this.#lastKey}` : shared;
+    // A topic without a filter is its own key, so that what comes is found by its topic.
+    let key = name;
+    let own: unknown;
+    if (filter !== undefined) {
+      const text = this.filterKey?.(filter);
+      if (text === undefined) return this.#fail(subscription, NO_FILTERS);
+      key += `\n${text}`;
+      own = JSON.parse(text);
+    }
+    if (last > 0) key += `\n#${++this.#lastKey}`;
     let interest = this.#interests.get(key);
     if (interest === undefined) {
-      const own = filter === undefined ? undefined : JSON.parse(shared.slice(name.length + 1));
       interest = {
         name,
         key,
@@ -153,16 +162,6 @@ export class Subscriptions {
     for (const interest of this.#patterns) {
       if (overlaps(interest.name, topic)) this.#push(interest, message);
     }
-  }
-
-  /** Publications were missed for good. */
-  missed(interest: Interest, gap: Gap): void {
-    for (const subscription of [...interest.subscribers]) this.#try(() => subscription.miss(gap));
-  }
-
-  /** So many publications come at once. */
-  expect(interest: Interest, count: number): void {
-    for (const subscription of interest.subscribers) subscription.expect(count);
   }
 
   /** The server doesn't send it, or not any more. */
@@ -249,11 +248,6 @@ export class Subscriptions {
   }
 }
 
-/** A topic without a filter is its own key, so that what comes is found by its topic. */
-function keyOf(name: string, filter: unknown): string {
-  return filter === undefined ? name : `${name}\n${filterKey(filter)}`;
-}
-
 const NO_FILTERS = new RpcError(ErrorCode.invalidArguments, "The server takes no filters");
 
 /** What a subscription does with what comes. */
@@ -265,17 +259,18 @@ export interface TopicSubscriptionOptions {
   /** What gets the values, if nobody reads them. */
   readonly callback: ((value: unknown, topic: string) => void) | undefined;
   /** Called with what was missed. */
-  readonly onGap: (gap: Gap) => void;
+  readonly onGap: ((gap: Gap) => void) | undefined;
   /** Called when it has ended. */
   readonly release: () => void;
 }
 
-/** A value with its topic, or the place where some are missing. */
-type Item = readonly [topic: string, value: unknown] | { readonly gap: Gap };
+/** A value with its topic, or what is called in its turn. */
+type Item = readonly [topic: string, value: unknown] | (() => void);
 
 /** One subscription of the application's. */
 export class TopicSubscription implements Subscription<unknown> {
   readonly topic: string;
+  readonly onGap: ((gap: Gap) => void) | undefined;
   /** Takes it out of the session's. */
   onEnd: () => Promise<void> = () => Promise.resolve();
   gaps = 0;
@@ -286,6 +281,7 @@ export class TopicSubscription implements Subscription<unknown> {
 
   constructor(topic: string, options: TopicSubscriptionOptions) {
     this.topic = topic;
+    this.onGap = options.onGap;
     this.#options = options;
     this.#stream = new BoundedStream(options.buffer, () => {
       options.release();
@@ -319,11 +315,10 @@ export class TopicSubscription implements Subscription<unknown> {
     else this.#put([topic, value]);
   }
 
-  /** A reader learns of it between the values that it is between. */
-  miss(gap: Gap): void {
-    this.gaps++;
-    if (this.isRead) this.#put({ gap });
-    else this.#options.onGap(gap);
+  /** Calls something between the values that it comes between. */
+  interject(note: () => void): void {
+    if (this.isRead) this.#put(note);
+    else note();
   }
 
   expect(count: number): void {
@@ -332,7 +327,7 @@ export class TopicSubscription implements Subscription<unknown> {
 
   #put(item: Item): void {
     const dropped = this.#stream.push(item);
-    if (dropped && "gap" in dropped) this.#options.onGap(dropped.gap);
+    if (typeof dropped === "function") dropped();
   }
 
   /** Ends it from the other side; `undefined` without an error. */
@@ -362,15 +357,14 @@ export class TopicSubscription implements Subscription<unknown> {
     take: (item: readonly [topic: string, value: unknown]) => T,
   ): AsyncIterableIterator<T, void, void> {
     const stream = this.#stream;
-    const { onGap } = this.#options;
     return {
       async next() {
         for (;;) {
           const step = await stream.next();
           if (step.done) return step;
           const item = step.value;
-          if (!("gap" in item)) return { done: false, value: take(item) };
-          onGap(item.gap);
+          if (typeof item !== "function") return { done: false, value: take(item) };
+          item();
         }
       },
       async return() {

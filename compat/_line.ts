@@ -3,7 +3,8 @@
  * the sockets' own events are passed on, those of a try on the other wire
  * excepted.
  */
-import { connect, type SocketLike } from "../client/connection.ts";
+import { connect } from "../client/connect.ts";
+import type { SocketLike } from "../client/options.ts";
 import type { Session } from "../client/session.ts";
 import { RpcError } from "../protocol/errors.ts";
 import type { Wire } from "../protocol/codec.ts";

@@ -221,16 +221,24 @@ export const DEFAULT_LIMITS: Limits = {
 export function resolveLimits(limits: Partial<Limits> = {}): Limits {
   const resolved = { ...DEFAULT_LIMITS, ...limits };
   for (const [name, value] of Object.entries(resolved)) {
-    if (!(value >= 1)) {
-      throw new RangeError(
-        `limits.${name} must be a positive number: received ${value}`,
-      );
-    }
-  }
-  if (resolved.frameSize < 1024) {
-    throw new RangeError(
-      `limits.frameSize must be at least 1024 bytes: received ${resolved.frameSize}`,
-    );
+    checkNumber(`limits.${name}`, value, name === "frameSize" ? MIN_FRAME_SIZE : 1);
   }
   return resolved;
+}
+
+/** So much room for content a frame has at least, in bytes. */
+const MIN_FRAME_SIZE = 1024;
+
+/**
+ * Checks a number among options.
+ *
+ * @param name The option's name.
+ * @param value What was given.
+ * @param least The least that it may be.
+ * @throws {RangeError} If it is less, or no number.
+ */
+export function checkNumber(name: string, value: number, least: number): void {
+  if (!(value >= least)) {
+    throw new RangeError(`${name} must be ${least} or more: received ${value}`);
+  }
 }

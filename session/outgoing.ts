@@ -106,6 +106,25 @@ interface PendingCall {
 /** What a request resolves with when its answer is a stream that begins. */
 export const BEGUN = Symbol("a stream has begun");
 
+/**
+ * Makes the error of a call that was not sent.
+ *
+ * @param method What was called.
+ * @param why Why it wasn't.
+ * @param close How the last connection ended, if there was one.
+ * @returns The error.
+ */
+export function notSent(
+  method: string,
+  why: string,
+  close: CloseInfo = { code: 1006, reason: "" },
+): ConnectionClosedError {
+  return new ConnectionClosedError(`Call of ${method} was not sent: ${why}`, {
+    ...close,
+    sent: false,
+  });
+}
+
 /** The calls of one session that are not answered yet. */
 export class Outgoing {
   readonly #calls = new Map<string, PendingCall>();
@@ -147,8 +166,7 @@ export class Outgoing {
     const { kwargs = {}, timeout = this.#host.timeout, signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#close) {
-      const what = `Call of ${method} was not sent: the connection is closed`;
-      return Promise.reject(new ConnectionClosedError(what, { ...this.#close, sent: false }));
+      return Promise.reject(notSent(method, "the connection is closed", this.#close));
     }
     const { promise, resolve, reject } = defer<unknown>();
     const meter = this.#meterOf(request);

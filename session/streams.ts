@@ -5,10 +5,10 @@
  *
  * @module
  */
-import type { RemoteStream } from "../protocol/api.ts";
 import { defer, type Deferred } from "../protocol/deferred.ts";
 import { ProtocolError, RpcError, type RpcErrorObject } from "../protocol/errors.ts";
 import { parseError } from "../protocol/messages.ts";
+import { AwaitableStream } from "./awaitable_stream.ts";
 
 /**
  * How many items may be under way. Half of it is as many as come between two
@@ -245,7 +245,7 @@ type Outcome = { readonly result: unknown } | { readonly error: unknown };
  * The reading end of a stream: an async iterator that holds the producer back
  * while it isn't read.
  */
-export class StreamReader implements RemoteStream<unknown, unknown> {
+export class StreamReader extends AwaitableStream {
   readonly #hooks: ReaderHooks;
   #values: { readonly value: unknown; readonly size: number }[] = [];
   #readers: Deferred<IteratorResult<unknown, unknown>>[] = [];
@@ -266,6 +266,7 @@ export class StreamReader implements RemoteStream<unknown, unknown> {
    * @param hooks What the reader tells its session.
    */
   constructor(hooks: ReaderHooks) {
+    super();
     this.#hooks = hooks;
   }
 
@@ -281,24 +282,6 @@ export class StreamReader implements RemoteStream<unknown, unknown> {
     if (this.#outcome) finish(reader, this.#outcome);
     else this.#readers.push(reader);
     return reader.promise;
-  }
-
-  /** What `break` calls: the producer is told to stop. */
-  return(): Promise<IteratorResult<unknown, unknown>> {
-    this.cancel();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** Makes `await` wait for what the producer returns, as {@linkcode StreamReader.final} does. */
-  then<A = unknown, B = never>(
-    onResult?: ((result: unknown) => A | PromiseLike<A>) | null,
-    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    return this.final().then(onResult, onError);
   }
 
   /**

@@ -62,7 +62,8 @@ export function manifestOf(
     license,
     ...repository(),
     type: "module",
-    sideEffects: false,
+    // Without its imports bundlers would cut the client into many small files: it says why.
+    sideEffects: [`${placeOf("client/_core.ts")}.js`],
     engines: { node: ">=20" },
     exports: {
       ...Object.fromEntries(

@@ -765,9 +765,9 @@ Deno.test("an option out of range is a RangeError that says what was received", 
   const network = new Network();
   for (
     const [options, message] of [
-      [{ helloTimeout: 0 }, "helloTimeout must be more than 0 ms: received 0"],
+      [{ helloTimeout: 0 }, "helloTimeout must be 1 or more: received 0"],
       [{ helloTimeout: NaN }, "received NaN"],
-      [{ callTimeout: -1 }, "callTimeout must be 0 or more ms: received -1"],
+      [{ callTimeout: -1 }, "callTimeout must be 0 or more: received -1"],
       [{ reconnect: { initialDelay: -1 } }, "reconnect.initialDelay"],
       [{ reconnect: { maxDelay: NaN } }, "reconnect.maxDelay"],
       [{ reconnect: { factor: 0.5 } }, "reconnect.factor must be 1 or more: received 0.5"],

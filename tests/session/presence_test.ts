@@ -143,7 +143,7 @@ Deno.test("patterns cover no presence, and it has to be switched on", async () =
   const error = await assertRejects(
     () => alone.presence(),
     RpcError,
-    "doesn't tell who is present",
+    "The server has no presence",
   );
   assertEquals(error.code, -32601);
   await alone.setData("still unheard");

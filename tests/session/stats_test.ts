@@ -277,7 +277,7 @@ Deno.test("a session with a server that has no extensions shows what wslink's cl
   await image.ready;
   server.publish("image", 1);
   await session.call("echo", ["a"]);
-  await assertRejects(() => session.ping(), RpcError, "The server gives no sign of life");
+  await assertRejects(() => session.ping(), RpcError, "The server has no ping");
   assertEquals(session.stats(), {
     connections: 1,
     calls: [],
