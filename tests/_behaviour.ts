@@ -9,140 +9,31 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import {
-  connect,
-  ConnectionClosedError,
-  RpcError,
-  type Session,
-  type Subscription,
-} from "@hawser/hawser/client";
+import { connect, ConnectionClosedError, RpcError, type Subscription } from "@hawser/hawser/client";
 import { fileURLToPath } from "node:url";
 import { selfSigned } from "./adapters/_certificate.ts";
-import type { TestEvent, TestOptions } from "./adapters/_control.ts";
+import {
+  BINARY,
+  type Case,
+  CLOSE,
+  codeOf,
+  type Difference,
+  HELLO,
+  MB,
+  orFail,
+  rawGet,
+  statusOf,
+  type TestServer,
+  TEXT,
+  UPGRADE,
+} from "./_adapter.ts";
+import { LIMIT_CASES } from "./_behaviour_limits.ts";
 import { clientIdOf, RemotePeer, WIRES } from "./_peer.ts";
 import { startCutter } from "./peers/_cutter.ts";
 import { RawSocket } from "./_raw_socket.ts";
 
-/** One case of the suite. */
-export interface Case {
-  readonly name: string;
-  /** @param patience How long to wait for what may never come, in ms. */
-  run(start: Start, patience: number): Promise<void>;
-  /** Where it can't pass, and why; there it must fail, so that the table never lags behind. */
-  readonly except?: Readonly<Record<string, string>>;
-}
-
-/** Something that runtimes do differently: what it says is kept in the table. */
-export interface Difference {
-  readonly name: string;
-  run(start: Start): Promise<string>;
-}
-
-/** Makes a server in the runtime under test. */
-export type Start = (options?: TestOptions) => Promise<TestServer>;
-
-/** A server in the runtime under test. */
-export class TestServer implements AsyncDisposable {
-  readonly url: string;
-  readonly webSocketUrl: string;
-  readonly #control: Session;
-  readonly #id: number;
-  #stopped: Promise<void> | undefined;
-
-  private constructor(control: Session, id: number, url: string, webSocketUrl: string) {
-    this.#control = control;
-    this.#id = id;
-    this.url = url;
-    this.webSocketUrl = webSocketUrl;
-  }
-
-  static async start(control: Session, options: TestOptions = {}): Promise<TestServer> {
-    const { id, url, webSocketUrl } = await control.call<
-      { id: number; url: string; webSocketUrl: string }
-    >("control.start", [options]);
-    return new TestServer(control, id, url, webSocketUrl);
-  }
-
-  publish(topic: string, value: unknown, options = {}): Promise<number> {
-    return this.#do("publish", topic, value, options);
-  }
-
-  /** Publishes numbered frames in one go. */
-  burst(
-    topic: string,
-    size: number,
-    frames: number,
-    policy: "drop-oldest" | "latest",
-  ): Promise<void> {
-    return this.#do("burst", topic, size, frames, policy);
-  }
-
-  /** How many publications a client missed. */
-  dropped(client: string): Promise<number> {
-    return this.#do("dropped", client);
-  }
-
-  clients(): Promise<string[]> {
-    return this.#do("clients");
-  }
-
-  /** Ends a client's connection. */
-  end(client: string, code: number, reason: string): Promise<void> {
-    return this.#do("end", client, code, reason);
-  }
-
-  /** Lets the calls of `wait` return. */
-  release(value: unknown): Promise<void> {
-    return this.#do("release", value);
-  }
-
-  /** The next event of a type; others before it are passed over. */
-  async event<T extends TestEvent["type"]>(type: T): Promise<TestEvent & { type: T }> {
-    for (;;) {
-      const event = await this.#do<TestEvent>("event");
-      if (isEvent(event, type)) return event;
-    }
-  }
-
-  /** Closes the server; it goes on listening where it is in a handler of one's own. */
-  close(): Promise<void> {
-    return this.#do("close");
-  }
-
-  /** Closes it and stops listening. */
-  stop(): Promise<void> {
-    return this.#stopped ??= this.#do("stop");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-
-  #do<T>(what: string, ...args: unknown[]): Promise<T> {
-    return this.#control.call<T>(`control.${what}`, [this.#id, ...args]);
-  }
-}
-
-function isEvent<T extends TestEvent["type"]>(
-  event: TestEvent,
-  type: T,
-): event is TestEvent & { type: T } {
-  return event.type === type;
-}
-
 /** Sizes around those where something changes: nothing, one byte, a slab, a frame, several frames. */
 const SIZES = [0, 1, 2047, 65_536, 4_194_292, 4_194_293, 9_000_000];
-
-const MB = 1024 * 1024;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const HELLO = new TextEncoder().encode(JSON.stringify({
-  wslink: "1.0",
-  id: "system:c0:0",
-  method: "wslink.hello",
-  args: [{ secret: "wslink-secret" }],
-}));
 
 /** A chunk that says that its message has 4 GB. */
 const CLAIM = Uint8Array.fromHex("01000000" + "00000000" + "ffffffff" + "c0");
@@ -659,6 +550,8 @@ export const CASES: readonly Case[] = [
     },
   },
 
+  ...LIMIT_CASES,
+
   // Handshakes and HTTP
 
   {
@@ -816,6 +709,14 @@ export const CASES: readonly Case[] = [
 /** What runtimes do differently. */
 export const DIFFERENCES: readonly Difference[] = [
   {
+    name: "The address of a client, as long as no header is trusted",
+    async run(start) {
+      await using server = await start();
+      await using session = await connect(server.webSocketUrl);
+      return await session.call("address") ?? "none";
+    },
+  },
+  {
     name: "A 1.x attachment of 70 MB",
     async run(start) {
       await using server = await start();
@@ -866,9 +767,6 @@ export const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-const UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
 /** So many items, made as they are read. */
 async function* many<T>(count: number, make: (i: number) => T): AsyncGenerator<T> {
   for (let i = 0; i < count; i++) yield await Promise.resolve(make(i));
@@ -903,42 +801,4 @@ async function stall(
     if (frame.opcode === BINARY) received.push(new DataView(frame.payload.buffer).getUint32(0));
   }
   return { received, dropped };
-}
-
-/** What a request is answered with, sent byte by byte: fetch() would tidy it up. */
-async function rawGet(url: string, path: string, head = "Connection: close\r\n"): Promise<string> {
-  const { hostname, port } = new URL(url);
-  using connection = await Deno.connect({ hostname, port: Number(port) });
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${head}\r\n`;
-  await connection.write(new TextEncoder().encode(request));
-  let answer = "";
-  const decoder = new TextDecoder();
-  const chunk = new Uint8Array(4096);
-  while (head.includes("close") || !answer.includes("\r\n\r\n")) {
-    const count = await connection.read(chunk);
-    if (count === null) break;
-    answer += decoder.decode(chunk.subarray(0, count), { stream: true });
-  }
-  return answer;
-}
-
-function statusOf(answer: string): number {
-  return Number(answer.split(" ")[1]);
-}
-
-function codeOf(payload: Uint8Array<ArrayBuffer>): number {
-  return new DataView(payload.buffer, payload.byteOffset).getUint16(0);
-}
-
-/** Waits for what must come, and gives up if it never does, so that the suite goes on. */
-async function orFail<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const never = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Nothing came within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, never]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

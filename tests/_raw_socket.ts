@@ -19,14 +19,15 @@ export class RawSocket implements Disposable {
    * Connects and shakes hands.
    *
    * @param url The address, as in `ws://127.0.0.1:8080/ws`.
+   * @param headers More of the request's headers, a line each.
    * @returns The socket, once the server has agreed.
    */
-  static async open(url: string): Promise<RawSocket> {
+  static async open(url: string, headers = ""): Promise<RawSocket> {
     const { hostname, port, pathname } = new URL(url);
     const socket = new RawSocket(await Deno.connect({ hostname, port: Number(port) }));
     await socket.write(new TextEncoder().encode(
       `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\n` +
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+        `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n${headers}` +
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ));
     const head: number[] = [];

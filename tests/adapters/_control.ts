@@ -27,6 +27,7 @@ export interface TestOptions extends StartOptions {
   readonly allowExit?: boolean;
   readonly origins?: readonly string[];
   readonly resumeWindow?: number;
+  readonly addressHeader?: string;
   /** Who may connect, by token; anybody who knows the secret without it. */
   readonly tokens?: Readonly<Record<string, string>>;
 }
@@ -101,6 +102,7 @@ async function run(host: Host, options: TestOptions): Promise<Running> {
         url: request?.url,
         version: request?.headers.get("sec-websocket-version"),
       })),
+      "address": procedure(({ client: { address } }) => address ?? null),
       "identity": procedure(({ client: { identity } }) => identity),
       "runs": () => runs,
       "rows": async function* (count: number) {
@@ -181,6 +183,7 @@ export function createControl(host: Host): Server {
       "control.close": (id: number) => find(id).server.close(),
       "control.release": (id: number, value: unknown) => find(id).release(value),
       "control.event": (id: number) => find(id).nextEvent(),
+      "control.totals": (id: number) => find(id).server.stats().totals,
       "control.dropped": (id: number, client: string) =>
         find(id).server.clients.get(client)?.dropped,
       "control.clients": (id: number) => [...find(id).server.clients.keys()],

@@ -3,7 +3,8 @@
  * it. `HAWSER_RUNTIMES=Bun,workerd` runs it in those alone.
  */
 import { pathOf } from "../../scripts/_deno.ts";
-import { CASES, DIFFERENCES, type Start, TestServer } from "../_behaviour.ts";
+import { type Start, TestServer } from "../_adapter.ts";
+import { CASES, DIFFERENCES } from "../_behaviour.ts";
 import { RUNTIMES, startRuntime } from "./_runtimes.ts";
 
 /** What became of a case: passed, or the reason why it can't. */
