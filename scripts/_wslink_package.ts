@@ -17,6 +17,27 @@ const classes = [
   "WebsocketConnection",
 ];
 
+/** The major versions of npm's wslink that `@hawser/wslink` has a version for. */
+export const wslinkLines = [1, 2] as const;
+
+/** One of them. */
+export type WslinkLine = typeof wslinkLines[number];
+
+/**
+ * The version of `@hawser/wslink` for a version of Hawser. Its major number is wslink's, since npm
+ * compares it with what others ask of their peer `wslink`. Hawser's is in the second, in thousands from
+ * 1000 on, so that every version is newer than those of wslink's own.
+ *
+ * @param line Which of wslink's major versions it stands in for.
+ * @param version Hawser's version.
+ * @returns The version, as `2.2004.1` for Hawser 1.4.1.
+ */
+export function wslinkVersion(line: WslinkLine, version: string): string {
+  const [, major, minor, rest] = /^(\d+)\.(\d+)\.(.+)$/.exec(version) ?? [];
+  if (rest === undefined) throw new TypeError(`${version} is no version`);
+  return `${line}.${(Number(major) + 1) * 1000 + Number(minor)}.${rest}`;
+}
+
 /** npm's wslink has no `exports`, so that bundlers find a folder's `index.js`; here each way to write it is named. */
 function exportsOf(): Record<string, unknown> {
   const entries = ["src", ...classes.map((name) => `src/${name}`)].flatMap((folder) => {
@@ -70,15 +91,20 @@ async function copyFolder(from: string, to: string): Promise<void> {
  *
  * @param outDir Where to; it is emptied first.
  * @param hawser Where the built `@hawser/hawser` is.
+ * @param line Which of wslink's major versions it stands in for: the code is the same.
  */
-export async function buildWslink(outDir: string, hawser: string): Promise<void> {
+export async function buildWslink(
+  outDir: string,
+  hawser: string,
+  line: WslinkLine = 2,
+): Promise<void> {
   const { version, license } = await readManifest();
   await Deno.remove(outDir, { recursive: true }).catch(() => {});
   await copyFolder(pathOf(source), outDir);
   await Deno.copyFile(pathOf("LICENSE"), `${outDir}/LICENSE`);
   const manifest = {
     name: "@hawser/wslink",
-    version,
+    version: wslinkVersion(line, version),
     description: "npm's wslink, by file and by name, on Hawser's client",
     keywords: ["wslink", "rpc", "websocket", "pubsub", "binary", "vtk", "trame"],
     license,
@@ -90,6 +116,8 @@ export async function buildWslink(outDir: string, hawser: string): Promise<void>
     exports: exportsOf(),
     files: ["src", "dist", "README.md", "LICENSE"],
     dependencies: { "@hawser/hawser": `^${version}` },
+    // Who names no version gets the newer line.
+    publishConfig: { access: "public", tag: line === 2 ? "latest" : `wslink-${line}` },
   };
   await Deno.writeTextFile(`${outDir}/package.json`, JSON.stringify(manifest, null, 2) + "\n");
   const { exports } = JSON.parse(await Deno.readTextFile(`${hawser}/package.json`));

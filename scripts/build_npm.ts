@@ -13,7 +13,7 @@ import { build as bundle, stop } from "esbuild";
 import { Buffer } from "node:buffer";
 import { pathOf, root } from "./_deno.ts";
 import { readManifest } from "./_edition.ts";
-import { buildWslink } from "./_wslink_package.ts";
+import { buildWslink, wslinkLines } from "./_wslink_package.ts";
 import { rollUpDeclarations } from "./npm_edition/declarations.ts";
 import { manifestOf, type Places } from "./npm_edition/manifest.ts";
 
@@ -183,7 +183,7 @@ async function findPlaces(outDir: string, modules: string[]): Promise<Places> {
 if (import.meta.main) {
   const outDir = pathOf("npm/hawser");
   await buildHawser(outDir);
-  await buildWslink(pathOf("npm/wslink"), outDir);
+  for (const line of wslinkLines) await buildWslink(pathOf(`npm/wslink-${line}`), outDir, line);
   await stop();
   console.log(`@hawser/hawser and @hawser/wslink are in ${pathOf("npm")}`);
 }

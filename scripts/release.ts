@@ -12,6 +12,7 @@
 
 import { pathOf } from "./_deno.ts";
 import { readManifest } from "./_edition.ts";
+import { wslinkLines, wslinkVersion } from "./_wslink_package.ts";
 
 /** A number as semantic versioning has it, with a pre-release but without a build. */
 const semver = /^\d+\.\d+\.\d+(?:-[\w.-]+)?$/;
@@ -93,12 +94,19 @@ function sectionsOf(changelog: string): Section[] {
 /** The version of every package: JSR's, and those that `deno task build:npm` has written. */
 async function readVersions(): Promise<Record<string, string>> {
   const versions: Record<string, string> = { "deno.json": (await readManifest()).version };
-  for (const name of ["hawser", "wslink"]) {
-    const path = `npm/${name}/package.json`;
-    const { version } = JSON.parse(await Deno.readTextFile(pathOf(path)));
-    versions[path] = version;
+  const hawser = "npm/hawser/package.json";
+  const version = await readVersion(hawser);
+  versions[hawser] = version;
+  for (const line of wslinkLines) {
+    const path = `npm/wslink-${line}/package.json`;
+    const own = await readVersion(path);
+    versions[path] = own === wslinkVersion(line, version) ? version : own;
   }
   return versions;
+}
+
+async function readVersion(path: string): Promise<string> {
+  return JSON.parse(await Deno.readTextFile(pathOf(path))).version;
 }
 
 if (import.meta.main) {

@@ -2,7 +2,7 @@
 
 import { stop } from "esbuild";
 import { pathOf } from "../../scripts/_deno.ts";
-import { buildWslink } from "../../scripts/_wslink_package.ts";
+import { buildWslink, type WslinkLine } from "../../scripts/_wslink_package.ts";
 import { openProject, run } from "../npm/_project.ts";
 import { requirePeer } from "../peers/_installed.ts";
 import { type Packed, startRegistry } from "./_registry.ts";
@@ -56,28 +56,56 @@ export async function installInto(
   folder: string,
   hawser: { readonly package: string; readonly tarball: string },
 ): Promise<Packed> {
-  const built = `${folder}.package`;
-  await buildWslink(built, hawser.package);
-  await stop();
-  const packing = ["pack", "--json", "--pack-destination", pathOf(".cache")];
-  const [{ filename, version }] = JSON.parse(await run("npm", packing, built));
-  const packed = { folder: built, tarball: pathOf(`.cache/${filename}`) };
+  const packed = await packWslink(`${folder}.package`, hawser.package);
   await using registry = await startRegistry([
     { folder: hawser.package, tarball: hawser.tarball },
     packed,
   ]);
+  await installFrom(registry.url, folder, { wslink: "npm:@hawser/wslink@^2" });
+  return packed;
+}
+
+/**
+ * Builds and packs `@hawser/wslink`.
+ *
+ * @param folder Where to.
+ * @param hawser Where the built `@hawser/hawser` is.
+ * @param line Which of wslink's major versions it stands in for.
+ * @returns What `npm publish` would take.
+ */
+export async function packWslink(
+  folder: string,
+  hawser: string,
+  line?: WslinkLine,
+): Promise<Packed> {
+  await buildWslink(folder, hawser, line);
+  await stop();
+  const packing = ["pack", "--json", "--pack-destination", pathOf(".cache")];
+  const [{ filename }] = JSON.parse(await run("npm", packing, folder));
+  return { folder, tarball: pathOf(`.cache/${filename}`) };
+}
+
+/**
+ * Installs packages into an empty folder.
+ *
+ * @param registry Where those of `@hawser` come from.
+ * @param folder The folder; it is emptied first.
+ * @param dependencies The packages.
+ * @param flags What else npm is told.
+ */
+export async function installFrom(
+  registry: string,
+  folder: string,
+  dependencies: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
+): Promise<void> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(`${folder}/.npmrc`, `@hawser:registry=${registry.url}\n`);
-  const manifest = {
-    private: true,
-    type: "module",
-    dependencies: { wslink: `npm:@hawser/wslink@^${version}` },
-  };
+  await Deno.writeTextFile(`${folder}/.npmrc`, `@hawser:registry=${registry}\n`);
+  const manifest = { private: true, type: "module", dependencies };
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(manifest));
   // Another run's packages of the same version are others.
   const cache = ["--cache", `${folder}.cache`];
   const quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
-  await run("npm", ["install", ...quiet, ...cache], folder);
-  return packed;
+  await run("npm", ["install", ...quiet, ...cache, ...flags], folder);
 }

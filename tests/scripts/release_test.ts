@@ -40,9 +40,9 @@ Deno.test("checkRelease() refuses a tag that is no version", () => {
 });
 
 Deno.test("checkRelease() refuses versions that differ from the tag", () => {
-  const versions = { "deno.json": "1.2.0", "npm/wslink/package.json": "1.1.9" };
+  const versions = { "deno.json": "1.2.0", "npm/wslink-1/package.json": "1.1.9" };
   assertEquals(checkRelease({ ...good, versions }), [
-    "npm/wslink/package.json has version 1.1.9, the tag is v1.2.0",
+    "npm/wslink-1/package.json has version 1.1.9, the tag is v1.2.0",
   ]);
 });
 
