@@ -2,7 +2,7 @@
 import type { PresentClient, RemoteStream } from "../protocol/api.ts";
 import type { Decoder, Encoder, Frame, Limits, Wire } from "../protocol/codec.ts";
 import type { CloseInfo, RpcError } from "../protocol/errors.ts";
-import type { Agreement, Feature, Ticket } from "../protocol/features.ts";
+import type { Agreement, Feature } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
 import type { QueueStats, SendOptions, Socket } from "../protocol/send_queue.ts";
 import type { EventsOptions, EventStream } from "../session/events.ts";
@@ -18,8 +18,8 @@ export interface Link {
   readonly wire: Wire;
   /** What was agreed on with the server. */
   readonly features: ReadonlySet<Feature>;
-  /** What the server said about taking the session up again; absent if it can't be. */
-  readonly agreement: Ticket | undefined;
+  /** What a Hawser server said with its hello, as it came. */
+  readonly hawser: unknown;
   /** What the features need; absent without features, as with wslink's servers. */
   readonly extended: Extended | undefined;
   /** Sends a message, or throws without having sent anything. */

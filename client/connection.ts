@@ -23,14 +23,7 @@ import {
   RpcError,
   TimeoutError,
 } from "../protocol/errors.ts";
-import {
-  announce,
-  type Feature,
-  FEATURES,
-  readAgreement,
-  readTicket,
-  type Ticket,
-} from "../protocol/features.ts";
+import { announce, type Feature, FEATURES, readAgreement } from "../protocol/features.ts";
 import {
   HELLO_ID,
   HELLO_METHOD,
@@ -314,7 +307,7 @@ function msgpackCodec(limits: Limits, features: readonly Feature[]): Codec {
 class ClientSocket implements Link {
   clientId = "";
   features: ReadonlySet<Feature> = new Set();
-  agreement: Ticket | undefined;
+  hawser: unknown;
   extended: Extended | undefined;
   comeBack: Link["comeBack"] = () => {};
   /** Resolves when it has ended, however. */
@@ -428,7 +421,7 @@ class ClientSocket implements Link {
     }
     this.clientId = clientID;
     this.features = readAgreement(hawser, offered);
-    if (this.features.has("resume")) this.agreement = readTicket(hawser);
+    this.hawser = hawser;
   }
 
   /** Uses what Hawser's servers make room for. */

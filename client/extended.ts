@@ -10,10 +10,11 @@ import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import { resolveLimits } from "../protocol/codec.ts";
 import { DESCRIBE_METHOD } from "../protocol/description.ts";
 import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
-import type { Feature } from "../protocol/features.ts";
+import type { Feature, Ticket } from "../protocol/features.ts";
 import { DATA_METHOD, DROPPED_METHOD, filterKey, PRESENCE_METHOD } from "../protocol/interest.ts";
 import { isMap, type Message, type OutgoingMessage } from "../protocol/messages.ts";
 import { SendQueue, type Socket } from "../protocol/send_queue.ts";
+import { readTicket } from "../protocol/ticket.ts";
 import { CLOSING_METHOD, PING_METHOD } from "../session/closing.ts";
 import { type EventsOptions, type EventStream, Watchers } from "../session/events.ts";
 import { IncomingCall } from "../session/incoming.ts";
@@ -139,7 +140,7 @@ class HawserExtension implements Extension {
       return this.#caller;
     }
     this.abandon();
-    const isResumed = link.agreement?.received !== undefined &&
+    const isResumed = ticketOf(link)?.received !== undefined &&
       link.clientId === this.#caller?.clientId;
     return isResumed ? false : undefined;
   }
@@ -207,6 +208,11 @@ class HawserExtension implements Extension {
   }
 }
 
+/** What the server said about taking the session up again; `undefined` if it can't be. */
+function ticketOf({ features, hawser }: Link): Ticket | undefined {
+  return features.has("resume") ? readTicket(hawser) : undefined;
+}
+
 /** Calls a Hawser server, and is called by it. */
 class ExtendedCaller implements Caller {
   /** What the server knows of the session's subscriptions. */
@@ -246,7 +252,7 @@ class ExtendedCaller implements Caller {
       registry.register(name, definition);
     }
     this.#link = link;
-    this.#reliable = link.agreement?.session === undefined ? undefined : new Reliable({
+    this.#reliable = ticketOf(link)?.session === undefined ? undefined : new Reliable({
       bound: resumeBytes,
       acknowledge: (received) => this.#acknowledge(received),
       release() {},
@@ -378,18 +384,18 @@ class ExtendedCaller implements Caller {
   suspend(): number {
     this.#connected = false;
     clearTimeout(this.#timer);
-    return this.#reliable ? this.#link.agreement?.window ?? 0 : 0;
+    return this.#reliable ? ticketOf(this.#link)?.window ?? 0 : 0;
   }
 
   get ticket(): ShownTicket | undefined {
-    const session = this.#link.agreement?.session;
+    const session = ticketOf(this.#link)?.session;
     return this.#reliable && session !== undefined
       ? { session, received: this.#reliable.received }
       : undefined;
   }
 
   resume(link: Link): boolean {
-    const missing = this.#reliable?.missing(link.agreement?.received);
+    const missing = this.#reliable?.missing(ticketOf(link)?.received);
     if (missing === undefined) return false;
     this.#link = link;
     this.#connected = this.#heard = true;
@@ -400,7 +406,7 @@ class ExtendedCaller implements Caller {
   }
 
   get epoch(): string | undefined {
-    return this.#link.agreement?.epoch;
+    return ticketOf(this.#link)?.epoch;
   }
 
   end(close: CloseInfo): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import { ErrorCode, type Gap, type HistoryPlace, RpcError } from "../protocol/errors.ts";
-import { isPattern, overlaps } from "../protocol/interest.ts";
+import { isPattern, overlaps } from "../protocol/patterns.ts";
 import type { KeptPlace, PublicationMessage } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
 import { BoundedStream } from "../session/bounded_stream.ts";

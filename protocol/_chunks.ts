@@ -24,84 +24,47 @@ const MIN_PIECES = 64;
  */
 const MAX_RANGES = 4096;
 
-/** How many buffers of sent frames are kept for the next ones: those of a message of 16 MB, and the last few others. */
-const MAX_FREE = 8;
-
-/** How much memory they may have. */
-const MAX_FREE_BYTES = 16 * 1024 * 1024 + 64 * 1024;
-
-/** Cuts messages into frames. */
-export class Chunker {
-  /** Buffers of large frames that nobody holds any more, the last one used last. */
-  readonly #free: ArrayBuffer[] = [];
-  #freeBytes = 0;
-
-  /**
-   * Cuts one message: each byte is copied once, from where it was written or
-   * from the caller's own buffer.
-   *
-   * @param pieces The message, in pieces of any size.
-   * @param total The message's size in bytes.
-   * @param id What tells its chunks from other messages' chunks.
-   * @param frameSize The largest frame, header included.
-   */
-  split(
-    pieces: Iterable<Uint8Array>,
-    total: number,
-    id: number,
-    frameSize: number,
-  ): Uint8Array<ArrayBuffer>[] {
-    const frames: Uint8Array<ArrayBuffer>[] = [];
-    let frame: Uint8Array<ArrayBuffer> | undefined;
-    let filled = 0;
-    let offset = 0;
-    for (const piece of pieces) {
-      let taken = 0;
-      while (taken < piece.length) {
-        if (frame === undefined) {
-          frame = this.#allocate(Math.min(frameSize, HEADER_SIZE + total - offset));
-          writeHeader(frame, id, offset, total);
-          filled = HEADER_SIZE;
-        }
-        const size = Math.min(piece.length - taken, frame.length - filled);
-        frame.set(size === piece.length ? piece : piece.subarray(taken, taken + size), filled);
-        taken += size;
-        filled += size;
-        if (filled === frame.length) {
-          frames.push(frame);
-          offset += filled - HEADER_SIZE;
-          frame = undefined;
-        }
+/**
+ * Cuts one message into frames: each byte is copied once, from where it was
+ * written or from the caller's own buffer.
+ *
+ * @param pieces The message, in pieces of any size.
+ * @param total The message's size in bytes.
+ * @param id What tells its chunks from other messages' chunks.
+ * @param frameSize The largest frame, header included.
+ * @param allocate Makes a frame of a size.
+ */
+export function split(
+  pieces: Iterable<Uint8Array>,
+  total: number,
+  id: number,
+  frameSize: number,
+  allocate: (size: number) => Uint8Array<ArrayBuffer> = (size) => new Uint8Array(size),
+): Uint8Array<ArrayBuffer>[] {
+  const frames: Uint8Array<ArrayBuffer>[] = [];
+  let frame: Uint8Array<ArrayBuffer> | undefined;
+  let filled = 0;
+  let offset = 0;
+  for (const piece of pieces) {
+    let taken = 0;
+    while (taken < piece.length) {
+      if (frame === undefined) {
+        frame = allocate(Math.min(frameSize, HEADER_SIZE + total - offset));
+        writeHeader(frame, id, offset, total);
+        filled = HEADER_SIZE;
+      }
+      const size = Math.min(piece.length - taken, frame.length - filled);
+      frame.set(size === piece.length ? piece : piece.subarray(taken, taken + size), filled);
+      taken += size;
+      filled += size;
+      if (filled === frame.length) {
+        frames.push(frame);
+        offset += filled - HEADER_SIZE;
+        frame = undefined;
       }
     }
-    return frames;
   }
-
-  /**
-   * Takes a frame back that nobody holds any more. Memory that was just in use is
-   * several times as fast to fill as new memory, which the system maps and zeroes
-   * page by page.
-   */
-  recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
-    const free = this.#free;
-    if (free.includes(buffer)) return;
-    free.push(buffer);
-    this.#freeBytes += buffer.byteLength;
-    while (free.length > MAX_FREE || this.#freeBytes > MAX_FREE_BYTES) {
-      this.#freeBytes -= free.shift()?.byteLength ?? 0;
-    }
-  }
-
-  #allocate(size: number): Uint8Array<ArrayBuffer> {
-    // One that is much too large may be just right for another frame.
-    const i = this.#free.findLastIndex(({ byteLength }) =>
-      byteLength >= size && byteLength <= size * 2
-    );
-    const [buffer] = i < 0 ? [] : this.#free.splice(i, 1);
-    if (buffer === undefined) return new Uint8Array(size);
-    this.#freeBytes -= buffer.byteLength;
-    return new Uint8Array(buffer, 0, size);
-  }
+  return frames;
 }
 
 /** Writes a frame's header. */
@@ -111,34 +74,6 @@ export function writeHeader(frame: Uint8Array, id: number, offset: number, total
   writeUint32(frame, 8, total);
 }
 
-/**
- * Makes a chunk of a part of one, for as long as `take` runs: the chunk's header
- * stands where bytes of the frame were, which are put back. So nothing is copied,
- * and others may hold the frame as well, as long as they don't read it meanwhile.
- *
- * @param frame A chunk.
- * @param from Where the part's content begins.
- * @param to Where it ends.
- * @param take What is done with the new chunk; it must have copied it when it returns.
- */
-export function lendChunk(
-  frame: Uint8Array<ArrayBuffer>,
-  from: number,
-  to: number,
-  take: (chunk: Uint8Array<ArrayBuffer>) => void,
-): void {
-  const at = from - HEADER_SIZE;
-  const chunk = frame.subarray(at, to);
-  const id = readUint32(frame, 0), offset = readUint32(frame, 4), total = readUint32(frame, 8);
-  const saved = chunk.slice(0, HEADER_SIZE);
-  writeHeader(chunk, id, offset + at, total);
-  try {
-    take(chunk);
-  } finally {
-    chunk.set(saved);
-  }
-}
-
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;
@@ -146,37 +81,10 @@ function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24;
 }
 
-function readUint32(bytes: Uint8Array, at: number): number {
+/** Reads a number of a header. */
+export function readUint32(bytes: Uint8Array, at: number): number {
   const low = (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8;
   return ((bytes[at + 2] ?? 0) | (bytes[at + 3] ?? 0) << 8) * 0x10000 + low;
-}
-
-/**
- * Puts neighbouring frames together, so that they travel as one: a batch (see
- * docs/protocol.md). Frames that one encoder made one after the other lie next
- * to each other in its slab, and are joined without a copy.
- *
- * @param frames Whole messages' frames, one at least. They belong to whoever
- * holds them, so that the joined frame may not be changed either.
- * @returns One frame of all their bytes.
- */
-export function joinFrames(frames: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const [first] = frames;
-  if (first === undefined) throw new RangeError("There is no frame to join");
-  let size = 0;
-  let contiguous = true;
-  for (const frame of frames) {
-    contiguous &&= frame.buffer === first.buffer && frame.byteOffset === first.byteOffset + size;
-    size += frame.length;
-  }
-  if (contiguous) return new Uint8Array(first.buffer, first.byteOffset, size);
-  const joined = new Uint8Array(size);
-  let at = 0;
-  for (const frame of frames) {
-    joined.set(frame, at);
-    at += frame.length;
-  }
-  return joined;
 }
 
 /** What a connection may hold while its messages are incomplete. */

@@ -52,17 +52,6 @@ const MAX_FILTER_LENGTH = 16 * 1024;
 const MAX_FILTER_DEPTH = 64;
 
 /**
- * Tells whether a name stands for many topics: `*` is any word, and `>` at the
- * end any word or more.
- *
- * @param name A topic or a pattern.
- * @returns Whether it is a pattern.
- */
-export function isPattern(name: string): boolean {
-  return name.includes("*") || name.endsWith(">");
-}
-
-/**
  * Tells whether a value is a topic or a pattern.
  *
  * @param name What was given.
@@ -70,28 +59,6 @@ export function isPattern(name: string): boolean {
  */
 export function isInterest(name: unknown): name is string {
   return typeof name === "string" && name.length <= MAX_LENGTH && INTEREST.test(name);
-}
-
-/**
- * Tells whether there may be a topic that two interests have in common; where
- * one is a topic, whether the other one covers it.
- *
- * @param a A topic or a pattern.
- * @param b A topic or a pattern.
- * @returns Whether they overlap.
- */
-export function overlaps(a: string, b: string): boolean {
-  if (a === b) return true;
-  const left = a.split(".");
-  const right = b.split(".");
-  for (let i = 0; i < left.length || i < right.length; i++) {
-    const x = left[i];
-    const y = right[i];
-    if (x === undefined || y === undefined) return false;
-    if (x === ">" || y === ">") return true;
-    if (x !== y && x !== "*" && y !== "*") return false;
-  }
-  return true;
 }
 
 /**

@@ -55,9 +55,9 @@ export {
   type Feature,
   FEATURES,
   readAgreement,
-  readTicket,
   type Ticket,
 } from "./features.ts";
+export { FramePool } from "./frame_pool.ts";
 export {
   JsonDecoder,
   type JsonDecoderLimits,
@@ -65,8 +65,6 @@ export {
   type JsonEncoderOptions,
 } from "./json_codec.ts";
 export {
-  checkProcedureName,
-  checkTopic,
   type ErrorMessage,
   HELLO_ID,
   HELLO_METHOD,
@@ -83,6 +81,8 @@ export {
   type ResultMessage,
   toWire,
 } from "./messages.ts";
+export { checkProcedureName, checkTopic } from "./names.ts";
+export { readTicket } from "./ticket.ts";
 export {
   MsgpackDecoder,
   type MsgpackDecoderLimits,

@@ -8,9 +8,10 @@ import type { Decoder, Encoder, Frame } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
 import { ProtocolError, SerializeError } from "./errors.ts";
 import { type Message, type OutgoingMessage, parseMessage, toWire } from "./messages.ts";
-import { Chunker, HEADER_SIZE, MAX_TOTAL, Reassembler, writeHeader } from "./_chunks.ts";
+import { HEADER_SIZE, MAX_TOTAL, Reassembler, split, writeHeader } from "./_chunks.ts";
 import { MsgpackWriter, readMsgpack } from "./_msgpack.ts";
 import { withPath } from "./_values.ts";
+import type { FramePool } from "./frame_pool.ts";
 
 /** Messages up to this size are sent from the memory that they were written to, which others share. */
 const SMALL = 2036;
@@ -36,6 +37,12 @@ export interface MsgpackEncoderOptions {
    * @default {random}
    */
   readonly firstId?: number;
+  /**
+   * What keeps the memory of frames that are given back with `recycle`.
+   *
+   * @default {undefined}
+   */
+  readonly pool?: FramePool;
 }
 
 /**
@@ -57,7 +64,7 @@ export class MsgpackEncoder implements Encoder {
   readonly wire = "msgpack";
   readonly #depth: number;
   readonly #writer: MsgpackWriter;
-  readonly #chunker = new Chunker();
+  readonly #pool: FramePool | undefined;
   #frameSize = 0;
   #nextId: number;
 
@@ -73,6 +80,7 @@ export class MsgpackEncoder implements Encoder {
       depth = DEFAULT_LIMITS.depth,
     } = options;
     this.#depth = depth;
+    this.#pool = options.pool;
     this.frameSize = frameSize;
     this.#writer = new MsgpackWriter(depth, HEADER_SIZE);
     this.#nextId = options.firstId ?? Math.floor(Math.random() * MAX_TOTAL);
@@ -112,6 +120,7 @@ export class MsgpackEncoder implements Encoder {
         `it has ${size} bytes, the wire counts to 2^32 - 1`,
       );
     }
+    const pool = this.#pool;
     const id = this.#nextId;
     this.#nextId = (id + 1) >>> 0;
     if (size <= SMALL && size + HEADER_SIZE <= this.#frameSize) {
@@ -121,14 +130,20 @@ export class MsgpackEncoder implements Encoder {
         return [frame];
       }
     }
-    const frames = this.#chunker.split(writer.pieces(), size, id, this.#frameSize);
+    const frames = split(
+      writer.pieces(),
+      size,
+      id,
+      this.#frameSize,
+      pool && ((size) => pool.allocate(size)),
+    );
     writer.clear();
     return frames;
   }
 
   /**
    * Takes a message's frames back that nobody holds any more, neither a queue
-   * nor a socket: their memory is used for the next messages.
+   * nor a socket: with a pool, their memory is used for the next messages.
    *
    * @param frames All of the message's frames, which are not read or sent again.
    */
@@ -136,7 +151,7 @@ export class MsgpackEncoder implements Encoder {
     for (const frame of frames) {
       // Small ones share their buffer.
       if (typeof frame !== "string" && frame.length > SMALL + HEADER_SIZE) {
-        this.#chunker.recycle(frame);
+        this.#pool?.recycle(frame);
       }
     }
   }

@@ -6,7 +6,8 @@
 import type { Frame } from "./codec.ts";
 import { defer, type Deferred } from "./deferred.ts";
 import { ProtocolError } from "./errors.ts";
-import { HEADER_SIZE, joinFrames, lendChunk } from "./_chunks.ts";
+import { HEADER_SIZE } from "./_chunks.ts";
+import { joinFrames, lendChunk } from "./_regroup.ts";
 import { Entry, Lanes } from "./_lanes.ts";
 import { List } from "./_list.ts";
 import { Pace } from "./_pace.ts";

@@ -1,4 +1,4 @@
-import { isPattern } from "../protocol/interest.ts";
+import { isPattern } from "../protocol/patterns.ts";
 
 /** A word of names, and what comes behind it. */
 interface Node<V> {

@@ -6,9 +6,10 @@
  */
 import type { PresenceEvent, PresentClient } from "../protocol/api.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
-import { filterKey, overlaps, PRESENCE_TOPIC } from "../protocol/interest.ts";
+import { filterKey, PRESENCE_TOPIC } from "../protocol/interest.ts";
+import { overlaps } from "../protocol/patterns.ts";
 import type { RequestMessage } from "../protocol/messages.ts";
-import { checkTopic } from "../protocol/messages.ts";
+import { checkTopic } from "../protocol/names.ts";
 import type { ServerSession } from "./session.ts";
 import type { ListeningObserver, Subscriptions } from "./subscriptions.ts";
 

@@ -11,6 +11,7 @@ import {
   ErrorCode,
   type Feature,
   FEATURES,
+  FramePool,
   isMap,
   JsonEncoder,
   type Limits,
@@ -388,6 +389,7 @@ export class Server<
       msgpack: new MsgpackEncoder({
         ...limits,
         frameSize: Math.min(limits.frameSize, MAX_FRAME_SIZE),
+        pool: new FramePool(),
       }),
     };
     const epoch = crypto.randomUUID().slice(0, 8);

@@ -11,10 +11,10 @@ import {
   filterKey,
   HISTORY_METHOD,
   isInterest,
-  overlaps,
   PRESENCE_TOPIC,
   UNSUBSCRIBED_METHOD,
 } from "../protocol/interest.ts";
+import { overlaps } from "../protocol/patterns.ts";
 import type { Limits } from "../protocol/codec.ts";
 import { isMap, type RequestMessage } from "../protocol/messages.ts";
 import { ANSWERED } from "../session/incoming.ts";

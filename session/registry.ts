@@ -5,7 +5,8 @@
  */
 import type { Handler, ProcedureLike, ProcedureRate } from "../protocol/api.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
-import { checkProcedureName, type RequestMessage } from "../protocol/messages.ts";
+import type { RequestMessage } from "../protocol/messages.ts";
+import { checkProcedureName } from "../protocol/names.ts";
 import type { Schema } from "../protocol/schema.ts";
 import { type AnyMiddleware, around, type Invoke, type Stateful } from "./middleware.ts";
 import { checkRate, LimitError, TokenBucket } from "./limited.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   DEFAULT_LIMITS,
+  FramePool,
   JsonDecoder,
   type Message,
   MsgpackDecoder,
@@ -9,7 +10,7 @@ import {
   ProtocolError,
   type ProtocolErrorCode,
 } from "../../protocol/mod.ts";
-import { joinFrames } from "../../protocol/_chunks.ts";
+import { joinFrames } from "../../protocol/_regroup.ts";
 import { bytes, chunk, feed, recorded } from "./_support.ts";
 import { Random } from "../../scripts/torture/_random.ts";
 
@@ -807,7 +808,7 @@ Deno.test("joinFrames() copies only frames that don't lie next to each other", (
 });
 
 Deno.test("frames that are given back are used for the next messages, once and whole", () => {
-  const encoder = new MsgpackEncoder({ frameSize: 100_000 });
+  const encoder = new MsgpackEncoder({ frameSize: 100_000, pool: new FramePool() });
   const random = new Random(6);
   const [large, less] = [random.bytes(450_000), random.bytes(444_000)];
   const frames = encoder.encode(result(large));
@@ -823,7 +824,7 @@ Deno.test("frames that are given back are used for the next messages, once and w
 });
 
 Deno.test("no more than some MB of given back frames are kept", () => {
-  const encoder = new MsgpackEncoder();
+  const encoder = new MsgpackEncoder({ pool: new FramePool() });
   const frames = encoder.encode(result(new Uint8Array(40_000_000)));
   encoder.recycle(frames);
   const again = encoder.encode(result(new Uint8Array(40_000_000)));

@@ -29,11 +29,10 @@ export const LIBRARIES: readonly Library[] = [
     name: "Hawser",
     entry: `import { MsgpackWriter, readMsgpack } from "${ROOT}/protocol/_msgpack.ts";
       import { withPath } from "${ROOT}/protocol/_values.ts";
-      import { Chunker } from "${ROOT}/protocol/_chunks.ts";
+      import { split } from "${ROOT}/protocol/_chunks.ts";
       const DEPTH = 256;
       const LIMITS = { depth: DEPTH, values: 2_000_000 };
       const writer = new MsgpackWriter(DEPTH);
-      const chunker = new Chunker();
       export function encode(value) {
         withPath(value, DEPTH, () => writer.write(value));
         const bytes = new Uint8Array(writer.size);
@@ -48,7 +47,7 @@ export const LIBRARIES: readonly Library[] = [
       export const decode = (bytes) => readMsgpack(bytes, 0, bytes.length, LIMITS);
       export function frames(value, size) {
         withPath(value, DEPTH, () => writer.write(value));
-        const frames = chunker.split(writer.pieces(), writer.size, 1, size);
+        const frames = split(writer.pieces(), writer.size, 1, size);
         writer.clear();
         return frames;
       }`,
