@@ -1,6 +1,7 @@
 /** What a timed line asks of every side. */
 export type Work =
   | { kind: "echo"; inFlight: number }
+  | { kind: "connect"; inFlight: number }
   | { kind: "down"; size: number }
   | { kind: "up"; size: number }
   | { kind: "publish"; size: number; count: number }
@@ -35,6 +36,13 @@ export const LINES: readonly Line[] = [
     work: { kind: "echo", inFlight: 64 },
   },
   {
+    name: "connect",
+    title: "connections with hello",
+    unit: "connections/s",
+    // Several at once, as when viewers come back after a restart; each is closed at once.
+    work: { kind: "connect", inFlight: 8 },
+  },
+  {
     name: "down-1MB",
     title: "1 MB down",
     unit: "MB/s",
@@ -49,6 +57,13 @@ export const LINES: readonly Line[] = [
   },
   { name: "up-1MB", title: "1 MB up", unit: "MB/s", work: { kind: "up", size: 1_000_000 } },
   {
+    name: "up-16MB",
+    title: "16 MB up",
+    unit: "MB/s",
+    scale: 16,
+    work: { kind: "up", size: 16_000_000 },
+  },
+  {
     name: "publish-64B",
     title: "publish 64 B",
     unit: "messages/s",
@@ -60,6 +75,12 @@ export const LINES: readonly Line[] = [
     title: "publish 1 MB",
     unit: "MB/s",
     work: { kind: "publish", size: 1_000_000, count: 8 },
+  },
+  {
+    name: "fanout-64B",
+    title: "fan-out, 64 B to 50",
+    unit: "deliveries/s",
+    work: { kind: "fanout", size: 64, count: 40, receivers: 50 },
   },
   {
     name: "fanout",

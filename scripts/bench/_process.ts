@@ -31,7 +31,12 @@ export class Child {
       ? deno(["run", "-A", "--quiet", "--no-check", ...args], options).spawn()
       : new Deno.Command(program, { args, env: { WSLINK_READY_MSG: "" }, ...options }).spawn();
     const child = new Child(name, process);
-    child.hello = await child.#next();
+    try {
+      child.hello = await child.#next();
+    } catch (error) {
+      await child.stop();
+      throw error;
+    }
     return child;
   }
 
@@ -67,26 +72,38 @@ export class Child {
     }
   }
 
+  /** The process, and those that it started and told of. */
+  get #pids(): number[] {
+    const { pids } = this.hello;
+    return [this.#process.pid, ...(Array.isArray(pids) ? pids.map(Number) : [])];
+  }
+
   /** The processor time it has used, all threads, in seconds. */
   cpuSeconds(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#process.pid}/stat`);
-    // The name, in parentheses, may have spaces; utime and stime are the 12th and 13th field after.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS;
+    return this.#pids.reduce((sum, pid) => {
+      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+      // The name, in parentheses, may have spaces; utime and stime are the 12th and 13th after it.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return sum + (Number(fields[11]) + Number(fields[12])) / TICKS;
+    }, 0);
   }
 
   /** The memory it occupies, in bytes. */
   residentBytes(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.#process.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    return this.#pids.reduce((sum, pid) => {
+      const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+      return sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    }, 0);
   }
 
   /** Ends the process. */
   async stop(): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
+    for (const pid of this.#pids) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
     }
     await this.#lines.cancel();
     await this.#input.abort().catch(() => {});

@@ -1,4 +1,9 @@
-import { MsgpackEncoder, type OutgoingMessage } from "../../../protocol/mod.ts";
+import {
+  announce,
+  type Feature,
+  MsgpackEncoder,
+  type OutgoingMessage,
+} from "../../../protocol/mod.ts";
 
 const ID = "rpc:c0123456789abcdef0123456789abcdef:42";
 
@@ -12,13 +17,16 @@ export function callFrames(method: string, args: unknown[]): Uint8Array<ArrayBuf
   return encode({ type: "request", id: ID, method, args, kwargs: {} });
 }
 
-/** The hello's frames. */
-export function helloFrames(): Uint8Array<ArrayBuffer>[] {
+/** The hello's frames: wslink's own, or one that announces features of Hawser's. */
+export function helloFrames(features: readonly Feature[] = []): Uint8Array<ArrayBuffer>[] {
   return encode({
     type: "request",
     id: "system:c0:0",
     method: "wslink.hello",
-    args: [{ secret: "wslink-secret" }],
+    args: [{
+      secret: "wslink-secret",
+      ...(features.length > 0 ? { hawser: announce(features) } : {}),
+    }],
     kwargs: {},
   });
 }

@@ -54,10 +54,11 @@ export interface Link {
 /**
  * A load made of a client library's own calls and subscriptions.
  *
- * @param connect Opens a connection that tells `arrived` of every publication.
+ * @param connect Opens a connection that subscribes and tells `arrived` of every publication; one
+ * without `arrived` does what the library needs before the first call, and no more.
  * @returns The load.
  */
-export function libraryLoad(connect: (arrived: (value: unknown) => void) => Promise<Link>): Load {
+export function libraryLoad(connect: (arrived?: (value: unknown) => void) => Promise<Link>): Load {
   const links: Link[] = [];
   let missing = 0;
   let complete = Promise.withResolvers<void>();
@@ -82,6 +83,9 @@ export function libraryLoad(connect: (arrived: (value: unknown) => void) => Prom
     switch (work.kind) {
       case "echo":
         await link.call("bench.echo", [SMALL]);
+        return 1;
+      case "connect":
+        (await connect()).close();
         return 1;
       case "down": {
         const size = sizeOf(await link.call("bench.down", [work.size]));
@@ -115,7 +119,7 @@ export function libraryLoad(connect: (arrived: (value: unknown) => void) => Prom
           count += done;
         } while (performance.now() - start < milliseconds);
       };
-      const workers = work.kind === "echo" ? work.inFlight : 1;
+      const workers = "inFlight" in work ? work.inFlight : 1;
       await Promise.all(Array.from({ length: workers }, worker));
       return { count, seconds: (performance.now() - start) / 1000 };
     },

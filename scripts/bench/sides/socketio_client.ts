@@ -18,7 +18,7 @@ const { io }: Client = createRequire(`${folder}/package.json`)("socket.io-client
 
 await obey(libraryLoad((arrived) => {
   const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true });
-  socket.on(TOPIC, arrived);
+  if (arrived) socket.on(TOPIC, arrived);
   return new Promise((resolve, reject) => {
     socket.on("connect_error", reject);
     socket.on("connect", () =>

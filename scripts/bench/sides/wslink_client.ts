@@ -26,7 +26,7 @@ await obey(libraryLoad((arrived) => {
   return new Promise<Link>((resolve, reject) => {
     connection.onConnectionError(reject);
     connection.onConnectionReady(() => {
-      session.subscribe(TOPIC, ([value]) => arrived(value));
+      if (arrived) session.subscribe(TOPIC, ([value]) => arrived(value));
       resolve({ call: (method, args) => session.call(method, args), close: () => session.close() });
     });
     const session = connection.connect();
