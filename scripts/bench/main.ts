@@ -1,101 +1,60 @@
 /**
- * Measures Hawser beside the bare WebSocket it stands on, wslink and socket.io, in one run in which
- * the sides take turns. Prints tables and writes docs/benchmark.{md,json,svg}.
+ * Measures Hawser beside the bare WebSocket it stands on, wslink, socket.io, Cap'n Web, tRPC and
+ * NATS, in one run in which the sides take turns. Prints tables, and writes
+ * docs/benchmark.{md,json,svg} and the table of README.md.
  *
- *     deno task bench [--quick] [--only NAME[,NAME…]]
+ *     deno task bench [--quick] [--only NAME[,NAME…]] [--growth]
  *
  * `--quick` ends in about a minute and writes nothing; `--only` measures the named lines alone
- * (`call-1`, `call-64`, `down-1MB`, `down-16MB`, `up-1MB`, `publish-64B`, `publish-1MB`, `fanout`,
- * `idle`, `bundle`) and writes nothing either.
+ * (`call-1`, `call-64`, `connect`, `down-1MB`, `down-16MB`, `up-1MB`, `up-16MB`, `publish-64B`,
+ * `publish-1MB`, `fanout-64B`, `fanout`, `idle`, `bundle`) and writes nothing either. A side that
+ * fails is named, the others go on, and the exit status is 1. `--growth` measures instead how cost grows
+ * with clients and with messages, and writes docs/growth*.{json,svg} and its part of
+ * docs/performance.md.
  *
  * @module
  */
-import { chooseRegistry } from "../_deno.ts";
-import { type Line, LINES } from "./_lines.ts";
+import { chooseRegistry, deno } from "../_deno.ts";
+import { writePart } from "../readme.ts";
+import { type Effort, emptyResults, Field, measure, type SideRecord } from "./_field.ts";
+import { growth } from "./_growth.ts";
+import { LINES } from "./_lines.ts";
 import { ROOT } from "./_packages.ts";
-import type { Child } from "./_process.ts";
-import { chart, machine, markdown, type Results, type SideResults } from "./_report.ts";
+import { chart } from "./_chart.ts";
+import { markdown, speedTable } from "./_report.ts";
+import { type Failure, machine, type Results } from "./_results.ts";
 import { prepare, type Side } from "./_sides.ts";
 
-/** How long and how often. */
-interface Effort {
-  rounds: number;
-  milliseconds: number;
-  idleRounds: number;
-  idleConnections: number;
-}
-
-const FULL: Effort = { rounds: 7, milliseconds: 650, idleRounds: 5, idleConnections: 2000 };
+const FULL: Effort = { rounds: 7, milliseconds: 400, idleRounds: 3, idleConnections: 2000 };
 const QUICK: Effort = { rounds: 2, milliseconds: 150, idleRounds: 1, idleConnections: 200 };
 
 /** The sides whose servers are measured with idle connections: each server once. */
 const IDLE_SIDES = ["raw", "hawser-raw", "wslink-raw", "socket.io"];
 
-interface Pair {
-  side: Side;
-  server: Child;
-  client: Child;
-}
-
-async function start(side: Side): Promise<Pair> {
-  const server = await side.server();
-  return { side, server, client: await side.client(server.port) };
-}
-
-async function stop({ server, client }: Pair): Promise<void> {
-  await client.stop();
-  await server.stop();
-}
-
-function emptyResults(pairs: readonly { side: Side }[]): Record<string, SideResults> {
-  return Object.fromEntries(
-    pairs.map(({ side }) => [side.name, { rounds: [], cpuMicroseconds: [] }]),
-  );
-}
-
-async function measure(line: Line, pairs: readonly Pair[], effort: Effort): Promise<SideRecord> {
-  const { work } = line;
-  const results = emptyResults(pairs);
-  const connections = work.kind === "fanout" ? work.receivers : 1;
-  for (const { client } of pairs) await client.ask({ do: "resize", connections });
-  for (let round = -1; round < effort.rounds; round++) {
-    const milliseconds = effort.milliseconds * (round < 0 ? 0.5 : 1); // the first only warms up
-    // Every other round goes the other way, so that no side always follows the same one.
-    for (const { side, server, client } of round % 2 === 0 ? pairs : pairs.toReversed()) {
-      const before = server.cpuSeconds();
-      const { count, seconds } = await client.ask({ do: "run", work, milliseconds });
-      const cpu = server.cpuSeconds() - before;
-      if (round < 0) continue;
-      results[side.name]?.rounds.push(Number(count) * (line.scale ?? 1) / Number(seconds));
-      results[side.name]?.cpuMicroseconds.push(cpu * 1e6 / Number(count));
-    }
-  }
-  for (const { client } of pairs) await client.ask({ do: "resize", connections: 1 });
-  return results;
-}
-
-type SideRecord = Record<string, SideResults>;
-
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Bytes of the server's memory for each connection that is open, said hello, and does nothing. */
-async function measureIdle(sides: readonly Side[], effort: Effort): Promise<SideRecord> {
-  const measured = sides.filter(({ name }) => IDLE_SIDES.includes(name));
-  const results = emptyResults(measured.map((side) => ({ side })));
+async function measureIdle(
+  sides: readonly Side[],
+  failures: Failure[],
+  effort: Effort,
+): Promise<SideRecord> {
+  let measured = sides.filter(({ name }) => IDLE_SIDES.includes(name));
+  const results = emptyResults(measured);
   for (let round = 0; round < effort.idleRounds; round++) {
-    for (const side of measured) {
-      const pair = await start(side);
+    const field = new Field(failures); // fresh processes each time
+    measured = await field.each("idle connections", measured, async ({ side, server, client }) => {
       // The first connections load code and caches that are no connection's cost.
-      await pair.client.ask({ do: "resize", connections: 100 });
-      await pair.client.ask({ do: "resize", connections: 1 });
+      await client.ask({ do: "resize", connections: 100 });
+      await client.ask({ do: "resize", connections: 1 });
       await pause(300);
-      const before = pair.server.residentBytes();
-      await pair.client.ask({ do: "resize", connections: 1 + effort.idleConnections });
+      const before = server.residentBytes();
+      await client.ask({ do: "resize", connections: 1 + effort.idleConnections });
       await pause(1000); // for the server to settle: there is no event to wait for
-      const grown = pair.server.residentBytes() - before;
+      const grown = server.residentBytes() - before;
       results[side.name]?.rounds.push(grown / effort.idleConnections);
-      await stop(pair);
-    }
+    });
+    await field.stop();
   }
   return results;
 }
@@ -120,37 +79,61 @@ async function main(): Promise<void> {
   const isWanted = (name: string) => only?.includes(name) ?? true;
 
   const { sides, bundles, versions } = await prepare();
+  const failures: Failure[] = [];
+  if (Deno.args.includes("--growth")) {
+    await growth(sides, failures, isQuick);
+    return tell(failures);
+  }
   const results: Results = {
     machine: machine(),
     versions,
     effort: { ...effort },
-    sides: sides.map(({ name, title }) => ({ name, title })),
+    sides: sides.map(({ name, title, skips }) => ({ name, title, ...(skips ? { skips } : {}) })),
     lines: {},
     bundles: isWanted("bundle") ? bundles : {},
+    failures,
   };
   const started = performance.now();
-  const lines = LINES.filter(({ name }) => isWanted(name));
-  if (lines.length > 0) {
-    const pairs: Pair[] = [];
-    for (const side of sides) pairs.push(await start(side));
-    for (const line of lines) {
-      console.error(`measuring ${line.title} …`);
-      results.lines[line.name] = await measure(line, pairs, effort);
-    }
-    for (const pair of pairs) await stop(pair);
+  const field = new Field(failures);
+  for (const line of LINES.filter(({ name }) => isWanted(name))) {
+    console.error(`measuring ${line.title} …`);
+    const able = sides.filter(({ skips = {} }) => !(line.name in skips));
+    results.lines[line.name] = await measure(line, able, field, effort);
   }
+  await field.stop();
   if (isWanted("idle")) {
     console.error("measuring idle connections …");
-    results.lines.idle = await measureIdle(sides, effort);
+    results.lines.idle = await measureIdle(sides, failures, effort);
   }
   const page = markdown(results);
   console.log(page);
   console.error(`measured in ${Math.round((performance.now() - started) / 1000)} s`);
-  if (isQuick || only !== undefined) return;
-  await Deno.writeTextFile(`${ROOT}/docs/benchmark.json`, `${JSON.stringify(results, null, 2)}\n`);
-  await Deno.writeTextFile(`${ROOT}/docs/benchmark.md`, page);
-  await Deno.writeTextFile(`${ROOT}/docs/benchmark.svg`, chart(results));
-  console.error("written: docs/benchmark.json, docs/benchmark.md, docs/benchmark.svg");
+  if (!isQuick && only === undefined) await write(results, page);
+  tell(failures);
+}
+
+/** Says what failed, and ends so that others notice. */
+function tell(failures: readonly Failure[]): void {
+  for (const { side, line, reason } of failures) {
+    console.error(`FAILED: ${side}, ${line}: ${reason}`);
+  }
+  if (failures.length > 0) Deno.exit(1);
+}
+
+/** Writes the pages, and the table of the README. */
+async function write(results: Results, page: string): Promise<void> {
+  const readme = `${ROOT}/README.md`;
+  const files = {
+    "docs/benchmark.json": `${JSON.stringify(results, null, 2)}\n`,
+    "docs/benchmark.md": page,
+    "docs/benchmark.svg": chart(results),
+    "README.md": writePart(await Deno.readTextFile(readme), "speed", speedTable(results)),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(`${ROOT}/${name}`, text);
+  }
+  await deno(["fmt", "--quiet", "docs/benchmark.md", "README.md"], { cwd: ROOT }).output();
+  console.error(`written: ${Object.keys(files).join(", ")}`);
 }
 
 await main();
