@@ -102,7 +102,8 @@ export function markdown(results: Results): string {
     `${rounds} rounds of ${milliseconds} ms after a warm-up. A ratio is the median of the rounds' ` +
     "ratios. Absolute numbers are those of this machine; ratios travel better. " +
     "[performance.md](performance.md) says how to read them and where time goes.",
-    `Machine: ${describe(results.machine)}. Versions: ${describe(results.versions)}.`,
+    `Machine: ${describe(results.machine)}. Versions: ${describe(results.versions)}.` +
+    busy(results.machine),
   ];
   if (failures.length > 0) {
     sections.push(
@@ -149,6 +150,10 @@ export function markdown(results: Results): string {
         ],
         serverRows,
       ),
+    );
+  }
+  if (runtimeRows.length > 0) {
+    sections.push(
       "## The server on each runtime",
       "The same load client again, and Hawser's server on Deno, Node and Bun, each beside what its " +
         "runtime does when it understands nothing: `Deno.serve`, the package `ws`, `Bun.serve`. More " +
@@ -160,6 +165,10 @@ export function markdown(results: Results): string {
         ],
         runtimeRows,
       ),
+    );
+  }
+  if (cpuRows.length > 0) {
+    sections.push(
       "## Processor time",
       "Processor time of the server (user and system, all threads; of NATS both processes) for each " +
         "call or message, in microseconds: first with the load client, then (\\*) with each " +
@@ -205,6 +214,12 @@ export function markdown(results: Results): string {
   return `${sections.join("\n\n")}\n`;
 }
 
+/** A sentence where the machine had other work as well: its numbers are worth less. */
+function busy(machine: Record<string, string>): string {
+  const load = Number(machine["load before"]);
+  return load < 0.5 ? "" : ` The machine had other work meanwhile (load ${load}).`;
+}
+
 /**
  * Makes the README's part about speed.
  *
@@ -229,6 +244,6 @@ export function speedTable(results: Results): string {
     `Measured by \`deno task bench\` (Deno ${versions.deno}, ${machine.cores} cores, ` +
     `${machine.processor}), all sides in one run and alternating, Hawser on Deno; in brackets what ` +
     "Hawser reaches of the other one. [docs/benchmark.md](docs/benchmark.md) has every line, the " +
-    "reasons, and Hawser on Node and Bun.",
+    "reasons, and Hawser on Node and Bun." + busy(machine),
   ].join("\n\n");
 }

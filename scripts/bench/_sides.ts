@@ -1,4 +1,6 @@
+import { stop } from "esbuild";
 import { readManifest } from "../_edition.ts";
+import { clientSize } from "../check_size.ts";
 import { bundle, installPackages, ROOT, run } from "./_packages.ts";
 import { Child } from "./_process.ts";
 
@@ -127,12 +129,12 @@ export async function prepare(): Promise<Prepared> {
   const python = await pythonWithWslink();
 
   const entries = {
-    // What an application imports to connect, nothing more; esbuild leaves out the rest.
-    hawser: `export { connect } from "${ROOT}/client.ts";`,
     wslink: `export { default } from "wslink/src/WebsocketConnection/index.js";`,
     "socket.io": `export { io } from "socket.io-client";`,
   };
-  const bundles: Record<string, BundleSize> = {};
+  // Hawser's own is what a page loads to connect, without what some servers need later.
+  const bundles: Record<string, BundleSize> = { hawser: (await clientSize()).initial };
+  await stop(); // esbuild goes on for ever
   for (const [name, source] of Object.entries(entries)) {
     await Deno.writeTextFile(`${folder}/${name}.entry.js`, source);
     bundles[name] = await bundle(folder, `${folder}/${name}.entry.js`, `${folder}/${name}.mjs`);

@@ -3,14 +3,15 @@
  * NATS, in one run in which the sides take turns. Prints tables, and writes
  * docs/benchmark.{md,json,svg} and the table of README.md.
  *
- *     deno task bench [--quick] [--only NAME[,NAME…]] [--growth]
+ *     deno task bench [--quick] [--only NAME[,NAME…]] [--growth] [--report]
  *
  * `--quick` ends in about a minute and writes nothing; `--only` measures the named lines alone
  * (`call-1`, `call-64`, `connect`, `down-1MB`, `down-16MB`, `up-1MB`, `up-16MB`, `publish-64B`,
  * `publish-1MB`, `fanout-64B`, `fanout`, `idle`, `bundle`) and writes nothing either. A side that
  * fails is named, the others go on, and the exit status is 1. `--growth` measures instead how cost grows
  * with clients and with messages, and writes docs/growth*.{json,svg} and its part of
- * docs/performance.md.
+ * docs/performance.md. `--report` measures nothing, and writes the pages anew from
+ * docs/benchmark.json.
  *
  * @module
  */
@@ -65,6 +66,10 @@ function option(name: string): string | undefined {
 }
 
 async function main(): Promise<void> {
+  if (Deno.args.includes("--report")) {
+    const results: Results = JSON.parse(await Deno.readTextFile(`${ROOT}/docs/benchmark.json`));
+    return await write(results, markdown(results));
+  }
   if (Deno.env.get("HAWSER_REGISTRY") === undefined) await chooseRegistry();
   const isQuick = Deno.args.includes("--quick");
   const effort = isQuick ? QUICK : FULL;

@@ -38,6 +38,12 @@ function obey(socket: RawSocket, text: string): void {
   if (kind !== "down") send(socket, acknowledgement);
 }
 
+/** Whether a frame is the last one of a message that was cut. */
+function isLast(frame: Uint8Array): boolean {
+  const view = new DataView(frame.buffer, frame.byteOffset, 12);
+  return view.getUint32(4, true) + frame.byteLength - 12 >= view.getUint32(8, true);
+}
+
 /**
  * Does what a frame asks for.
  *
@@ -46,6 +52,6 @@ function obey(socket: RawSocket, text: string): void {
  */
 export function answer(socket: RawSocket, data: string | Uint8Array<ArrayBuffer>): void {
   if (typeof data === "string") obey(socket, data);
-  else if (data.byteLength > 65_536) send(socket, received);
-  else socket.send(data);
+  else if (data.byteLength <= 65_536) socket.send(data);
+  else if (isLast(data)) send(socket, received);
 }
