@@ -63,6 +63,8 @@ export class Acks {
   #read: number;
   #said: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How long the timer was set to, in ms. */
+  #time = Infinity;
 
   /**
    * Says it for the first time, and the peer goes by it from then on.
@@ -98,9 +100,20 @@ export class Acks {
       if (time < OFTEN) this.#stride = Math.min(this.#stride * 2, MAX_STRIDE);
       else if (time > SELDOM) this.#stride = Math.max(this.#stride / 2, ACK_SIZE);
       this.#say();
-    } else if (!onlyAcks && bytes - this.#said >= LITTLE) {
-      this.#timer ??= setTimeout(() => this.#say(), ACK_TIME);
-    }
+    } else if (bytes - this.#said >= ACK_SIZE) this.#sayWithin(SELDOM);
+    else if (!onlyAcks && bytes - this.#said >= LITTLE) this.#sayWithin(ACK_TIME);
+  }
+
+  #sayWithin(time: number): void {
+    if (this.#time <= time) return;
+    clearTimeout(this.#timer);
+    this.#time = time;
+    this.#timer = setTimeout(() => {
+      // A sender whose window is below the stride waits here, and it must not learn a rate from it
+      // that keeps its window there.
+      this.#stride = ACK_SIZE;
+      this.#say();
+    }, time);
   }
 
   /** A message is about to be sent, with which an acknowledgement can travel. */
@@ -111,7 +124,7 @@ export class Acks {
   /** The connection has ended. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#time = Infinity;
   }
 
   #say(): void {

@@ -56,6 +56,21 @@ Deno.test("Acks says it less often where much comes, and more often where little
   assert(said.length - quick > 35, `${said.length - quick} times`);
 });
 
+Deno.test("Acks says it often again once a sender may have waited for it", async () => {
+  using time = new FakeTime();
+  const said: number[] = [];
+  const acks = new Acks(0, (bytes) => said.push(bytes), () => 0);
+  let read = 0;
+  for (let i = 0; i < 100; i++) acks.read(read += 16_384, false);
+  acks.read(read += 20_000, false); // less than goes by without a word by now
+  const quick = said.length;
+  await time.advance(4);
+  assertEquals([said.length, said.at(-1)], [quick + 1, read]);
+  acks.read(read += 16_384, false);
+  assertEquals([said.length, said.at(-1)], [quick + 2, read]);
+  acks.stop();
+});
+
 Deno.test("isAck() tells an acknowledgement from a call of the same name", () => {
   const message = ackMessage("server", 7);
   assertEquals(message.args, [7]);
