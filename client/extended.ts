@@ -470,7 +470,7 @@ export function createOutlet(
     queue.batch = isDenos(socket) ? Math.min(frameSize, DENO_BATCH) : frameSize;
   }
   const acks = features.has("ack")
-    ? new Acks(received, (bytes) => queue.send(encoder.encode(ackMessage(prefix, bytes))))
+    ? new Acks(received, (bytes) => queue.sendLast(() => encoder.encode(ackMessage(prefix, bytes))))
     : undefined;
   return {
     get held() {

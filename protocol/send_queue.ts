@@ -162,6 +162,9 @@ const BATCH_SIZE = 32 * 1024;
  */
 const HOPS = 12;
 
+/** What is kept free for what only the newest counts of, in bytes: an acknowledgement. */
+const LAST_SIZE = 128;
+
 /** How often that begins anew because something came. */
 const MAX_TURNS = 16;
 
@@ -197,6 +200,8 @@ export class SendQueue implements BudgetMember {
   #batch: Uint8Array<ArrayBuffer>[] = [];
   #batched = 0;
   #batchSize = 0;
+  /** Makes what goes with them, or alone. */
+  #last: (() => readonly Frame[]) | undefined;
   #idle: Deferred<void> | undefined;
   /** Who is told when frames are no longer held. */
   readonly #done = new Map<readonly Frame[], () => void>();
@@ -281,6 +286,15 @@ export class SendQueue implements BudgetMember {
 
   /** Hands over what waits for the end of this turn: something follows that doesn't go through the queue. */
   flush(): void {
+    const last = this.#last;
+    if (last) {
+      this.#last = undefined;
+      for (const frame of last()) {
+        if (typeof frame === "string") continue;
+        this.#pace.wrote(frame.length, this.#now());
+        this.#batch.push(frame);
+      }
+    }
     const frames = this.#batch;
     if (frames.length === 0) return;
     this.#batch = [];
@@ -413,6 +427,7 @@ export class SendQueue implements BudgetMember {
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#last = undefined;
     this.#batch = [];
     this.#batched = 0;
     const entries = [...this.#lanes.entries()];
@@ -536,9 +551,22 @@ export class SendQueue implements BudgetMember {
     this.#socket.send(frame);
   }
 
+  /**
+   * Sends a small message of which only the newest counts, together with what
+   * else there is at the end of this turn, where messages travel together.
+   *
+   * @param make Makes its frames; another one's takes its place until then.
+   */
+  sendLast(make: () => readonly Frame[]): void {
+    if (this.#batchSize === 0) return void this.send(make());
+    if (this.#batch.length === 0 && this.#last === undefined) this.#flushLater(0, 0, 0);
+    this.#last = make;
+  }
+
   #collect(frame: Uint8Array<ArrayBuffer>): void {
-    if (this.#batched + frame.length > this.#batchSize) this.flush();
-    if (this.#batch.length === 0) this.#flushLater(1, 0, 0);
+    const room = this.#batchSize - (this.#last ? LAST_SIZE : 0);
+    if (this.#batched + frame.length > room) this.flush();
+    if (this.#batch.length === 0 && this.#last === undefined) this.#flushLater(1, 0, 0);
     this.#batch.push(frame);
     this.#batched += frame.length;
   }

@@ -12,10 +12,10 @@ import type { Frame } from "../protocol/codec.ts";
 export const RECEIVED_METHOD = "wslink.received";
 
 /** After so many messages the sender is told that it may let go of them. */
-const ACK_MESSAGES = 32;
+const ACK_MESSAGES = 256;
 
 /** After so many bytes, too. */
-const ACK_BYTES = 512 * 1024;
+const ACK_BYTES = 2 * 1024 * 1024;
 
 /** How many messages may have overtaken one that is missing: they travel in chunks, small ones first. */
 const MAX_AHEAD = 65_536;

@@ -803,6 +803,44 @@ Deno.test("SendQueue flushes a batch that is full, before what is long, and when
   assertEquals(ids.slice(-2).sort(), ["rpc:c:last", "rpc:c:long"]);
 });
 
+Deno.test("SendQueue sends of what only the newest counts one in a turn, and keeps room for it", async () => {
+  using f = new Fixture();
+  f.queue.batch = 1024;
+  let made = 0;
+  const last = (i: number) => () => {
+    made++;
+    return reply(`rpc:c:last${i}`, 10);
+  };
+  for (let i = 0; i < 20; i++) {
+    f.queue.sendLast(last(i));
+    f.queue.send(reply(`rpc:c:${i}`, 10));
+  }
+  for (let i = 0; i < 40; i++) await settled();
+  f.queue.sendLast(last(20));
+  f.queue.sendLast(last(21));
+  for (let i = 0; i < 40; i++) await settled();
+  const decoder = new MsgpackDecoder();
+  decoder.batched = true;
+  const ids = f.socket.sent.flatMap((frame) => {
+    assert(frame.length <= 1024);
+    const ids: string[] = [];
+    for (let m = decoder.decode(frame); m; m = decoder.next()) if ("id" in m) ids.push(m.id);
+    return ids;
+  });
+  assertEquals(
+    ids.filter((id) => !id.includes("last")),
+    Array.from({ length: 20 }, (_, i) => `rpc:c:${i}`),
+  );
+  // One with each frame that went out.
+  assertEquals(ids.filter((id) => id.includes("last")).length, made);
+  assertEquals([made, ids.at(-1)], [f.socket.sent.length, "rpc:c:last21"]);
+  // A peer that takes no batches gets each.
+  f.queue.batch = 0;
+  f.queue.sendLast(last(22));
+  f.queue.sendLast(last(23));
+  assertEquals(made, f.socket.sent.length);
+});
+
 Deno.test("SendQueue goes by what the peer has read once it says so, and asks the socket no more", () => {
   using f = new Fixture(64 * MIB);
   f.queue.acknowledge(0);

@@ -340,7 +340,7 @@ Deno.test("no more sessions are kept without a connection than the limit allows"
 Deno.test("an answer that is acknowledged is held no more", async () => {
   await using server = createServer({ procedures: { "test.echo": (value: number) => value } });
   const { session, frames } = await pair(server, { reconnect });
-  for (let i = 0; i < 200; i++) await session.call("test.echo", [i]);
+  for (let i = 0; i < 1600; i++) await session.call("test.echo", [i]);
   const text = frames.map((frame) => new TextDecoder().decode(Object(frame)));
   assertEquals(text.filter((frame) => frame.includes("wslink.received")).length, 6);
   await session.close();

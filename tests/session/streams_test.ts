@@ -77,7 +77,7 @@ for (const wire of WIRES) {
     await using server = createServer({
       procedures: {
         "test.rows": async function* () {
-          for (; made < 10_000; made++) yield made;
+          for (; made < 20_000; made++) yield made;
         },
         "test.blobs": async function* () {
           for (; made < 100; made++) yield new Uint8Array(1_000_000);
@@ -88,10 +88,10 @@ for (const wire of WIRES) {
     const rows = session.stream("test.rows");
     await rows.next();
     await settle();
-    assert(made >= 1023 && made <= 1026, `${made} rows were made for one that was read`);
-    for (let i = 1; i < 2000; i++) await rows.next();
+    assert(made >= 4095 && made <= 4098, `${made} rows were made for one that was read`);
+    for (let i = 1; i < 6000; i++) await rows.next();
     await settle();
-    assert(made >= 2000 && made <= 2000 + 1026, `${made} rows were made for 2000 that were read`);
+    assert(made >= 6000 && made <= 6000 + 4098, `${made} rows were made for 6000 that were read`);
     rows.cancel();
     await settle();
     made = 0;
@@ -220,13 +220,13 @@ for (const wire of WIRES) {
     });
     const { session } = await pair(server, { wire });
     async function* rows() {
-      for (; made < 3000; made++) yield made;
+      for (; made < 9000; made++) yield made;
     }
     const call = session.call("test.sum", ["rows", rows()]);
     await settle();
-    assert(made >= 1023 && made <= 1025, `${made} rows were made for none that was read`);
+    assert(made >= 4095 && made <= 4097, `${made} rows were made for none that was read`);
     go.resolve();
-    assertEquals(await call, { name: "rows", sum: 4_498_500 });
+    assertEquals(await call, { name: "rows", sum: 40_495_500 });
     await session.close();
   });
 
@@ -363,7 +363,7 @@ Deno.test("a producer that sends more than it has credit for is closed", async (
     kwargs: {},
     meta: { streams: [0] },
   });
-  for (let i = 0; i < 1025; i++) {
+  for (let i = 0; i < 4097; i++) {
     peer.request("wslink.stream.item", ["rpc:c1:0/0", i, 16], {}, "system:c1:0");
   }
   assertEquals((await peer.closed).code, 1008);
