@@ -62,8 +62,7 @@ export function manifestOf(
     license,
     ...repository(),
     type: "module",
-    // Without its imports bundlers would cut the client into many small files: it says why.
-    sideEffects: [`${placeOf("client/_core.ts")}.js`],
+    sideEffects: false,
     engines: { node: ">=20" },
     exports: {
       ...Object.fromEntries(
