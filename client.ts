@@ -87,6 +87,8 @@ export type {
 export type { Subscription } from "./client/subscriptions.ts";
 export type { EventsOptions, EventStream } from "./session/events.ts";
 export type { CallOutcome, CallStats } from "./session/meters.ts";
+export type { CompressOptions } from "./protocol/api.ts";
+export type { CompressionStats } from "./protocol/compression.ts";
 export type { QueueStats } from "./protocol/send_queue.ts";
 export type { Status } from "./client/status.ts";
 export type {

@@ -39,6 +39,8 @@ export {
   type ClientCall,
   type ClientMiddleware,
   type CloseInfo,
+  type CompressionStats,
+  type CompressOptions,
   connect,
   ConnectionClosedError,
   type ConnectOptions,

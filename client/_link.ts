@@ -1,6 +1,7 @@
 /** What a session, its connections, and what is loaded later have between them. */
 import type { PresentClient, RemoteStream } from "../protocol/api.ts";
 import type { Decoder, Encoder, Frame, Limits, Wire } from "../protocol/codec.ts";
+import type { CompressionStats } from "../protocol/compression.ts";
 import type { CloseInfo, RpcError } from "../protocol/errors.ts";
 import type { Agreement, Feature } from "../protocol/features.ts";
 import type { Message, OutgoingMessage } from "../protocol/messages.ts";
@@ -23,15 +24,20 @@ export interface Link {
   /** What the features need; absent without features, as with wslink's servers. */
   readonly extended: Extended | undefined;
   /** Sends a message, or throws without having sent anything. */
-  send(message: OutgoingMessage, order?: string): void;
+  send(message: OutgoingMessage, order?: string, minSize?: number): void;
   /** Throws if too much waits to be sent already. */
   checkRoom(message: OutgoingMessage): void;
   /** Encodes a message for this connection. */
   encode(message: OutgoingMessage): Frame[];
-  /** Sends a message that is encoded. */
-  transmit(frames: readonly Frame[], order?: string): void;
+  /** Sends a message that is encoded; with `message` and `minSize` it may be compressed. */
+  transmit(
+    frames: readonly Frame[],
+    order?: string,
+    message?: OutgoingMessage,
+    minSize?: number,
+  ): void;
   /** What has come, and what waits to go. */
-  traffic(): Pick<CallerStats, "queue" | "receivedBytes">;
+  traffic(): Pick<CallerStats, "queue" | "receivedBytes" | "compression">;
   /**
    * The server says how to come back once it has closed.
    *
@@ -102,14 +108,21 @@ export interface Outlet {
   readonly held: number;
   /** What it has done, and what waits in it. */
   stats(): QueueStats;
-  /** Sends a message's frames. */
-  send(frames: readonly Frame[], options?: SendOptions): void;
+  /** What compressing has done, over this connection; `undefined` if it wasn't agreed on. */
+  compression(): CompressionStats | undefined;
+  /** Sends a message's frames; compressed if it has `minSize` bytes or more, where that was agreed on. */
+  send(
+    frames: readonly Frame[],
+    options?: SendOptions,
+    message?: OutgoingMessage,
+    minSize?: number,
+  ): void;
   /** Hands over what may go at once: the socket is about to close. */
   flush(): void;
   /** Forgets everything: the socket is gone. */
   clear(): void;
   /** Takes a message that is its own business, and tells whether it was. */
-  takes(message: Message): boolean;
+  takes(message: Message, size: number): boolean;
   /** Notes how many bytes have come, and whether the last frame held nothing but {@linkcode Outlet.takes}. */
   read(bytes: number, own: boolean): void;
 }
@@ -125,6 +138,12 @@ export interface OutletOptions extends Pick<Link, "features"> {
   readonly received: number;
   /** How many bytes went out so far. */
   readonly sent: number;
+  /** What the server may send. */
+  readonly limits: Limits;
+  /** Hands on what a message held that the outlet took. */
+  deliver(message: Message, size: number): void;
+  /** The server has sent what the wire doesn't allow. */
+  fail(error: unknown): void;
 }
 
 /** Makes calls that may wait for a connection. */

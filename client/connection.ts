@@ -237,7 +237,8 @@ class Connection implements SessionHost {
     const { WebSocket = await findWebSocket(), extensions = true } = this.#options;
     // Who doesn't come back needs nothing kept.
     const features = FEATURES.filter((feature) =>
-      extensions && (feature !== "resume" || this.#reconnect)
+      extensions && (feature !== "resume" || this.#reconnect) &&
+      (feature !== "compress" || "DecompressionStream" in globalThis)
     );
     const { signal } = this.#closing;
     // Most never need the 1.x codec, so bundlers put it aside. It is there before
@@ -374,9 +375,9 @@ class ClientSocket implements Link {
     return this.#answer.promise;
   }
 
-  send(message: OutgoingMessage, order?: string): void {
+  send(message: OutgoingMessage, order?: string, minSize?: number): void {
     this.checkRoom(message);
-    this.transmit(this.encode(message), order);
+    this.transmit(this.encode(message), order, message, minSize);
   }
 
   checkRoom(message: OutgoingMessage): void {
@@ -393,8 +394,16 @@ class ClientSocket implements Link {
     return this.#encoder.encode(message);
   }
 
-  transmit(frames: readonly Frame[], order?: string): void {
-    if (this.#outlet) return this.#outlet.send(frames, order === undefined ? undefined : { order });
+  transmit(
+    frames: readonly Frame[],
+    order?: string,
+    message?: OutgoingMessage,
+    minSize?: number,
+  ): void {
+    if (this.#outlet) {
+      const options = order === undefined ? undefined : { order };
+      return this.#outlet.send(frames, options, message, minSize);
+    }
     // A socket that is closing takes nothing any more, and some say so by throwing.
     if (this.#socket.readyState !== OPEN) return;
     for (const frame of frames) {
@@ -404,7 +413,11 @@ class ClientSocket implements Link {
   }
 
   traffic(): ReturnType<Link["traffic"]> {
-    return { queue: this.#outlet?.stats(), receivedBytes: this.#received };
+    return {
+      queue: this.#outlet?.stats(),
+      receivedBytes: this.#received,
+      compression: this.#outlet?.compression(),
+    };
   }
 
   /** Reads the hello's answer. */
@@ -435,13 +448,20 @@ class ClientSocket implements Link {
       frameSize: encoder instanceof MsgpackEncoder ? encoder.frameSize : undefined,
       received: this.#received,
       sent: this.#sent,
+      limits: this.#limits,
+      deliver: (message, size) => this.#deliver(message, size),
+      fail: (error) => this.#fail(error),
     });
   }
 
   open(receive: (message: Message, size: number) => void): void {
     this.#deliver = receive;
-    for (const [message, size] of this.#early.slice(1)) {
-      if (!this.#outlet?.takes(message)) receive(message, size);
+    try {
+      for (const [message, size] of this.#early.slice(1)) {
+        if (!this.#outlet?.takes(message, size)) receive(message, size);
+      }
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
@@ -470,20 +490,24 @@ class ClientSocket implements Link {
       for (; message; message = this.#decoder.next()) {
         const size = this.#unread;
         this.#unread = 0;
-        if (!this.#outlet?.takes(message)) {
+        if (!this.#outlet?.takes(message, size)) {
           onlyAcks = false;
           this.#deliver(message, size);
         }
       }
       this.#outlet?.read(this.#received, onlyAcks);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.error = error;
-      // What comes after it can't be trusted. A client may only use codes from
-      // 3000 on, so 1002 is 4002 and so on.
-      this.#socket.onmessage = null;
-      this.close(error.closeCode + 3000, error.message.slice(0, 120));
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.error = error;
+    // What comes after it can't be trusted. A client may only use codes from
+    // 3000 on, so 1002 is 4002 and so on.
+    this.#socket.onmessage = null;
+    this.close(error.closeCode + 3000, error.message.slice(0, 120));
   }
 }
 

@@ -8,6 +8,7 @@
 import type { PresentClient, RemoteStream } from "../protocol/api.ts";
 import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
 import { resolveLimits } from "../protocol/codec.ts";
+import { createCompressor } from "../protocol/compression.ts";
 import { DESCRIBE_METHOD } from "../protocol/description.ts";
 import { type CloseInfo, ConnectionClosedError } from "../protocol/errors.ts";
 import type { Feature, Ticket } from "../protocol/features.ts";
@@ -35,6 +36,7 @@ import type {
   ShownTicket,
   Subscribers,
 } from "./_link.ts";
+import { Packing, Unpacking } from "./_compression.ts";
 import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
 import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 
@@ -77,7 +79,7 @@ class SessionRecord {
 const MAX_DROPS = 4096;
 
 /** What goes over no connection. */
-const NO_TRAFFIC = { queue: undefined, receivedBytes: 0 };
+const NO_TRAFFIC = { queue: undefined, receivedBytes: 0, compression: undefined };
 
 /**
  * Adds to a session what it can do with Hawser's servers.
@@ -267,7 +269,7 @@ class ExtendedCaller implements Caller {
       exposeErrors: false,
       open: (request, notify) => new IncomingCall(request, notify),
       report: (error) => options.onError(error),
-      send: (message, order) => this.#send(message, order),
+      send: (message, order, minSize) => this.#send(message, order, minSize),
       system: () => undefined,
       notified: (method, args) => {
         if (method !== DROPPED_METHOD) return this.subscriptions?.notified(method, args) ?? false;
@@ -415,15 +417,16 @@ class ExtendedCaller implements Caller {
     this.#peer.end(close);
   }
 
-  #send(message: OutgoingMessage, order: string | undefined): void {
+  #send(message: OutgoingMessage, order?: string, minSize?: number): void {
     const reliable = this.#reliable;
     if (reliable === undefined || message.type === "publication") {
-      return this.#link.send(message, order);
+      return this.#link.send(message, order, minSize);
     }
     if (this.#connected) this.#link.checkRoom(message);
-    const frames = this.#link.encode({ ...message, seq: reliable.next });
+    const numbered = { ...message, seq: reliable.next };
+    const frames = this.#link.encode(numbered);
     reliable.hold(frames, order);
-    if (this.#connected) this.#link.transmit(frames, order);
+    if (this.#connected) this.#link.transmit(frames, order, numbered, minSize);
   }
 
   #acknowledge(received: number): void {
@@ -454,7 +457,7 @@ function isDenos(socket: Socket): boolean {
 
 /**
  * Makes the queue to a Hawser server's socket: small messages before bulk, in
- * batches, at the server's pace.
+ * batches, at the server's pace, and compressed where that is asked for.
  *
  * @param socket The socket.
  * @param options What was agreed on.
@@ -462,8 +465,9 @@ function isDenos(socket: Socket): boolean {
  */
 export function createOutlet(
   socket: Socket,
-  { prefix, features, encoder, frameSize, received, sent }: OutletOptions,
+  options: OutletOptions,
 ): Outlet {
+  const { prefix, features, encoder, frameSize, received, sent, limits } = options;
   // Who sends looks at what waits before adding to it, so the queue's own bound has nothing to do.
   const queue = new SendQueue(socket, { interleaved: MAX_INTERLEAVED, sent });
   if (features.has("batch") && frameSize !== undefined) {
@@ -472,25 +476,36 @@ export function createOutlet(
   const acks = features.has("ack")
     ? new Acks(received, (bytes) => queue.sendLast(() => encoder.encode(ackMessage(prefix, bytes))))
     : undefined;
+  const compressor = features.has("compress") ? createCompressor(prefix, limits.depth) : undefined;
+  const packing = compressor && new Packing(queue, encoder, compressor);
+  const unpacking = compressor && new Unpacking(options, compressor, (bytes) => {
+    acks?.read(bytes, false);
+  });
   return {
     get held() {
-      return queue.held;
+      return queue.held + (packing?.held ?? 0);
     },
     stats: () => queue.stats(),
-    send(frames, options) {
+    compression: () => compressor?.stats,
+    send(frames, options, message, minSize) {
       if (queue.batch > 0) acks?.passing();
-      return queue.send(frames, options);
+      if (packing) packing.send(frames, options, message, minSize);
+      else queue.send(frames, options);
     },
     flush: () => queue.flush(),
     clear() {
       acks?.stop();
       queue.clear();
+      packing?.stop();
+      unpacking?.stop();
     },
-    takes(message) {
-      if (acks === undefined || !isAck(message)) return false;
+    takes(message, size) {
+      if (!acks || !isAck(message)) return unpacking?.takes(message, size) ?? false;
       queue.acknowledge(message.args[0]);
       return true;
     },
-    read: (bytes, own) => acks?.read(bytes, own),
+    read(bytes, own) {
+      if (!unpacking?.read(bytes)) acks?.read(bytes, own);
+    },
   };
 }

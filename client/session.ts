@@ -556,6 +556,7 @@ export class ClientSession implements Omit<Session, Typed> {
       dropped: [],
       queue: undefined,
       receivedBytes: 0,
+      compression: undefined,
       roundTrip: undefined,
       ...this.#extension?.stats(),
       topics: this.subscriptions.stats(),

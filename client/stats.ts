@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CompressionStats } from "../protocol/compression.ts";
 import type { QueueStats } from "../protocol/send_queue.ts";
 import type { CallOutcome, CallStats } from "../session/meters.ts";
 import type { Status } from "./status.ts";
@@ -23,6 +24,8 @@ export interface SessionStats {
   readonly queue: QueueStats | undefined;
   /** Bytes that have come over the connection that there is, text in UTF-16 units; 0 with wslink's servers. */
   readonly receivedBytes: number;
+  /** What compressing has done over that connection; `undefined` with a server that doesn't. */
+  readonly compression: CompressionStats | undefined;
   /**
    * What the server has dropped for this session, since it couldn't keep up: told
    * by Hawser's servers, a moment later. What a reader misses is not in it.
@@ -99,5 +102,5 @@ export type Happened<E> = E extends unknown ? Omit<E, "at"> : never;
 /** What is known of a session's calls, and of its connection. */
 export type CallerStats = Pick<
   SessionStats,
-  "calls" | "dropped" | "queue" | "receivedBytes" | "roundTrip"
+  "calls" | "dropped" | "queue" | "receivedBytes" | "roundTrip" | "compression"
 >;

@@ -10,6 +10,16 @@ import type { Policy } from "./send_queue.ts";
 /** Any function that can be called over the wire, with positional arguments. */
 export type Handler = (...args: never[]) => unknown;
 
+/** What is compressed on its way between Hawser's peers, where an option `compress` says so. */
+export interface CompressOptions {
+  /**
+   * From which size on, as the message would be sent otherwise, in bytes.
+   *
+   * @default {1024}
+   */
+  readonly minSize?: number;
+}
+
 /** A procedure that is more than a function: its handler gets the call first. */
 export interface ProcedureLike {
   /** What runs; the first parameter is the server's and not the caller's. */
@@ -32,6 +42,8 @@ export interface ProcedureLike {
   readonly authorize?: (call: never) => boolean | Promise<boolean>;
   /** How often it may be called. */
   readonly rate?: ProcedureRate;
+  /** Whether its results and the items of its streams are compressed. */
+  readonly compress?: boolean | CompressOptions;
   /** What runs around it, from the outside in. */
   readonly middleware?: readonly ((call: never, next: never) => unknown)[];
 }
@@ -225,6 +237,8 @@ export interface TopicLike {
   readonly policy?: Exclude<Policy, "wait">;
   /** What the policy `latest` tells its publications apart by. */
   readonly key?: string | ((payload: never) => string);
+  /** Whether its publications are compressed. */
+  readonly compress?: boolean | CompressOptions;
   /** Whether a client may listen. */
   readonly authorize?: (
     client: never,

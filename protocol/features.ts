@@ -13,6 +13,7 @@ import { isMap } from "./messages.ts";
  * - `ack`: a receiver says how much it has read, and so sets the pace.
  * - `batch`: several small messages travel in one frame.
  * - `call`: calls can be cancelled, have a deadline and report progress, and the server may call.
+ * - `compress`: large messages may be compressed.
  * - `describe`: a server says what it offers.
  * - `drops`: a client is told how many publications were dropped for it.
  * - `history`: publications have offsets, and what was missed comes later.
@@ -26,6 +27,7 @@ export type Feature =
   | "ack"
   | "batch"
   | "call"
+  | "compress"
   | "describe"
   | "drops"
   | "history"
@@ -40,6 +42,7 @@ export const FEATURES: readonly Feature[] = [
   "ack",
   "batch",
   "call",
+  "compress",
   "describe",
   "drops",
   "history",

@@ -1,4 +1,5 @@
 import type { TopicLike } from "../protocol/api.ts";
+import { minSizeOf } from "../protocol/compress.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import { isInterest } from "../protocol/interest.ts";
 import { parse } from "../session/schema.ts";
@@ -21,6 +22,8 @@ export class Definition {
   readonly broadcast: boolean;
   /** What it keeps; `undefined` if nothing. */
   readonly history: History | undefined;
+  /** From which size on its publications are compressed, in bytes; `undefined` if never. */
+  readonly minSize: number | undefined;
   readonly #options: TopicLike;
   readonly #grace: number;
   readonly #host: DefinitionHost;
@@ -45,6 +48,7 @@ export class Definition {
     this.name = name;
     this.broadcast = wslink;
     this.history = history;
+    this.minSize = minSizeOf(options.compress);
     this.#options = options;
     this.#grace = grace;
     this.#host = host;

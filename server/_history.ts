@@ -9,11 +9,15 @@ export interface Kept {
   readonly topic: string;
   /** As msgpack, whole; nobody gives them back. */
   readonly frames: readonly Frame[];
+  /** The same compressed, once somebody has got it so. */
+  compressed: readonly Frame[] | undefined;
+  /** From which size on it is compressed, in bytes; `undefined` if never. */
+  readonly minSize: number | undefined;
   /** A copy of what was published, if filters have to be applied to it. */
   readonly copy: { readonly value: unknown } | undefined;
   /** The client that it did not go to. */
   readonly except: string | undefined;
-  readonly bytes: number;
+  bytes: number;
   /** When it was published, in ms of `Date.now()`. */
   readonly at: number;
 }
@@ -78,8 +82,21 @@ export class History {
     for (const frame of publication.frames) bytes += frame.length;
     // The copy's binary is as large again.
     bytes = ENTRY_COST + (publication.copy ? 2 : 1) * bytes;
+    for (const frame of publication.compressed ?? []) bytes += frame.length;
     this.#entries.push({ ...publication, offset: ++this.last, bytes, at: Date.now() });
     this.#held += bytes;
+    this.#trim();
+  }
+
+  /** Keeps what a publication has become for those who get it compressed. */
+  keepCompressed(kept: Kept, frames: readonly Frame[]): void {
+    if (kept.compressed || this.at(kept.offset) !== kept) return;
+    kept.compressed = frames;
+    if (frames === kept.frames) return;
+    for (const frame of frames) {
+      kept.bytes += frame.length;
+      this.#held += frame.length;
+    }
     this.#trim();
   }
 

@@ -1,7 +1,8 @@
 /** Hands kept publications to clients that are behind, each at its own pace. */
 import type { Encoder, Frame, Wire } from "../protocol/mod.ts";
 import { defer } from "../protocol/deferred.ts";
-import { type History, type Kept, valueOf } from "./_history.ts";
+import type { Compressor } from "../protocol/compression.ts";
+import { type History, type Kept, ownFrame, valueOf } from "./_history.ts";
 import type { ServerSession } from "./session.ts";
 
 /** What replaying needs of those who know who listens to what. */
@@ -42,11 +43,17 @@ interface Reader {
 /** The readers of all clients. */
 export class Replay {
   readonly #encoders: Readonly<Record<Wire, Encoder>>;
+  readonly #compressor: Compressor | undefined;
   readonly #host: ReplayHost;
   readonly #readers = new Map<ServerSession, Map<string, Reader>>();
 
-  constructor(encoders: Readonly<Record<Wire, Encoder>>, host: ReplayHost) {
+  constructor(
+    encoders: Readonly<Record<Wire, Encoder>>,
+    compressor: Compressor | undefined,
+    host: ReplayHost,
+  ) {
     this.#encoders = encoders;
+    this.#compressor = compressor;
     this.#host = host;
   }
 
@@ -115,15 +122,26 @@ export class Replay {
   #framesFor({ session, selection, history }: Reader, kept: Kept): readonly Frame[] | undefined {
     const part = this.#host.part(session, selection, history, kept);
     if (part === undefined) return undefined;
-    if (part === WHOLE && session.wire === "msgpack") return kept.frames;
+    const encoder = this.#encoders[session.wire];
+    const minSize = session.features.has("compress") ? kept.minSize : undefined;
+    const asKept = part === WHOLE && session.wire === "msgpack";
+    if (asKept && (minSize === undefined || !this.#compressor)) return kept.frames;
+    if (asKept && kept.compressed) return kept.compressed;
     try {
-      return this.#encoders[session.wire].encode({
+      const message = {
         type: "publication",
         topic: kept.topic,
-        result: part === WHOLE ? valueOf(kept) : part.value,
+        result: part === WHOLE ? asKept ? null : valueOf(kept) : part.value,
         selection,
         kept: { log: history.number, offset: kept.offset },
-      });
+      } as const;
+      const frames = asKept ? kept.frames : encoder.encode(message);
+      if (minSize === undefined || !this.#compressor) return frames;
+      const shrunk = this.#compressor.shrink(message, frames, encoder, minSize);
+      if (!asKept) return shrunk;
+      const own = shrunk === frames ? frames : shrunk.map(ownFrame);
+      history.keepCompressed(kept, own);
+      return own;
     } catch (error) {
       this.#host.report(error, session, kept.topic);
       return undefined;

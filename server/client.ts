@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CompressOptions } from "../protocol/api.ts";
 import type { Feature, Wire } from "../protocol/mod.ts";
 import type { Authenticated } from "./auth.ts";
 import type { CallOptions } from "../session/outgoing.ts";
@@ -78,8 +79,19 @@ export interface Receivers {
   readonly except?: Client | string;
 }
 
+/** Whom a publication goes to, and how. */
+export interface Publishing extends Receivers {
+  /**
+   * Whether it is compressed for those who agreed on `compress`, which a server
+   * offers whose options, topics or procedures say so.
+   *
+   * @default {what the topic's definition says}
+   */
+  readonly compress?: boolean | CompressOptions;
+}
+
 /** Whom a publication goes to, and what happens if a receiver can't keep up. */
-export interface PublishOptions extends Receivers {
+export interface PublishOptions extends Publishing {
   /**
    * What happens at a receiver whose socket is behind. `drop-oldest`:
    * publications wait in order, and past `limits.queueBytes` or
@@ -100,7 +112,7 @@ export interface PublishOptions extends Receivers {
 }
 
 /** Whom a publication goes to that waits for them. */
-export interface WaitingPublishOptions extends Receivers {
+export interface WaitingPublishOptions extends Publishing {
   /** Nothing is dropped: the promise resolves when every receiver has room for the next. */
   readonly policy: "wait";
   /** Takes the publication back at those that had no room yet; the promise rejects with its reason. */
@@ -115,7 +127,7 @@ export interface TopicStats {
   readonly delivered: number;
   /** How many of those were dropped again, since the receiver couldn't keep up. */
   readonly dropped: number;
-  /** How many bytes those copies had together; text in UTF-16 units. */
+  /** How many bytes those copies had together, compressed where they were; text in UTF-16 units. */
   readonly bytes: number;
 }
 

@@ -25,6 +25,8 @@ import {
   type Wire,
 } from "../protocol/mod.ts";
 import { ackMessage, Acks, isAck } from "../protocol/acks.ts";
+import { isCompressed } from "../protocol/compress.ts";
+import type { Compressor } from "../protocol/compression.ts";
 import type { SendBudget } from "../protocol/send_budget.ts";
 import {
   type QueueStats,
@@ -49,6 +51,8 @@ export interface ConnectionHost extends SessionHost {
   /** What holds before a good hello. */
   readonly helloLimits: Limits;
   readonly encoders: Readonly<Record<Wire, Encoder>>;
+  /** Absent where the runtime has no zlib: `compress` is not offered then. */
+  readonly compressor: Compressor | undefined;
   /** What is offered to clients beyond wslink. */
   readonly features: readonly Feature[];
   /** Finds out who says a hello. */
@@ -129,6 +133,8 @@ export class Connection implements AcceptedConnection {
   /** Bytes that have come, text in UTF-16 units. */
   #received = 0;
   #acks: Acks | undefined;
+  /** Opens compressed messages, if some may come. */
+  #compressor: Compressor | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Only where something was dropped. */
   #drops: DropNotes | undefined;
@@ -191,7 +197,7 @@ export class Connection implements AcceptedConnection {
         if (this.#acks && isAck(message)) this.#queue.acknowledge(message.args[0]);
         else {
           onlyAcks = false;
-          this.#handle(message);
+          this.#handle(this.#open(message));
         }
       }
       this.#acks?.read(this.#received, onlyAcks);
@@ -209,11 +215,12 @@ export class Connection implements AcceptedConnection {
    *
    * @param message The message.
    * @param order Messages with the same one arrive in the order of sending.
+   * @param minSize From which size on it is compressed, in bytes; never by default.
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
-  send(message: OutgoingMessage, order?: string): void {
+  send(message: OutgoingMessage, order?: string, minSize?: number): void {
     if (this.#queue.batch > 0) this.#acks?.passing();
-    const frames = this.encode(message);
+    const frames = this.encode(message, minSize);
     if (this.transmit(frames, order)) this.recycle(frames);
     else this.#queue.whenDone(frames, () => this.recycle(frames));
   }
@@ -222,11 +229,20 @@ export class Connection implements AcceptedConnection {
    * Encodes a message for this connection.
    *
    * @param message The message.
+   * @param minSize From which size on it is compressed, in bytes; never by default.
    * @returns Its frames.
    * @throws {SerializeError} If it holds a value that can't be sent.
    */
-  encode(message: OutgoingMessage): Frame[] {
-    return this.#host.encoders[this.wire].encode(message);
+  encode(message: OutgoingMessage, minSize?: number): readonly Frame[] {
+    const encoder = this.#host.encoders[this.wire];
+    const frames = encoder.encode(message);
+    const { compressor } = this.#host;
+    if (minSize === undefined || !compressor || !this.#session.features.has("compress")) {
+      return frames;
+    }
+    const shrunk = compressor.shrink(message, frames, encoder, minSize);
+    if (shrunk !== frames) encoder.recycle?.(frames);
+    return shrunk;
   }
 
   /**
@@ -397,6 +413,13 @@ export class Connection implements AcceptedConnection {
     }
   }
 
+  /** What a message holds, if it is compressed. */
+  #open(message: Message): Message {
+    return this.#compressor && isCompressed(message)
+      ? this.#compressor.open(message, this.#host.limits, this.wire)
+      : message;
+  }
+
   #handle(message: Message): void {
     // A batch may go on behind the message that ended the connection.
     if (this.#state === "closed") return;
@@ -506,6 +529,7 @@ export class Connection implements AcceptedConnection {
       decoder.batched = true;
       this.#queue.batch = MAX_FRAME_SIZE;
     }
+    if (features.has("compress")) this.#compressor = this.#host.compressor;
     if (features.has("ack")) {
       this.#acks = new Acks(this.#received, (bytes) => this.send(ackMessage("server", bytes)));
     }

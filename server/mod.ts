@@ -7,6 +7,7 @@
 export type {
   CallName,
   CallRest,
+  CompressOptions,
   Covered,
   DefinitionOf,
   Delivered,
@@ -60,12 +61,14 @@ export {
   SerializeError,
   type Wire,
 } from "../protocol/mod.ts";
+export type { CompressionStats } from "../protocol/compression.ts";
 export type { Policy, QueueStats, SendOptions, Socket } from "../protocol/send_queue.ts";
 export type {
   Client,
   DroppingPolicy,
   ErrorContext,
   Publisher,
+  Publishing,
   PublishOptions,
   Receivers,
   TopicStats,

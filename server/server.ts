@@ -37,6 +37,7 @@ import type { CallOptions } from "../session/outgoing.ts";
 import type { Middleware } from "../session/middleware.ts";
 import type { ClosingHint } from "../session/closing.ts";
 import { SafeCalls } from "../session/safe_calls.ts";
+import { Compressor, zlib } from "../protocol/compression.ts";
 import { Registry } from "../session/registry.ts";
 import {
   type Authenticate,
@@ -121,6 +122,15 @@ export interface ServerOptions<
    * @default {false}
    */
   readonly presence?: boolean;
+  /**
+   * Whether `compress` is offered to clients, though no topic or procedure has
+   * that option: for calls whose arguments clients compress, and for
+   * publications whose `publish()` says so. Never where the runtime has no
+   * `node:zlib`: a Cloudflare worker needs `nodejs_compat`.
+   *
+   * @default {whether a topic or procedure has `compress`}
+   */
+  readonly compress?: boolean;
   /**
    * What a client may cost, where it differs from `DEFAULT_LIMITS`. With a
    * secret of more than a few characters `helloSize` grows by its length; with
@@ -286,6 +296,7 @@ export class Server<
   readonly #connections = new Map<Connection, (() => void) | undefined>();
   readonly #suspended = new Set<ServerSession>();
   readonly #registry: Registry<IncomingCall>;
+  readonly #compressor: Compressor | undefined;
   readonly #topics: TopicTable;
   readonly #subscriptions: Subscriptions;
   readonly #accept: (
@@ -329,6 +340,7 @@ export class Server<
       topics,
       strictTopics = false,
       presence = false,
+      compress = false,
       heartbeat = 30_000,
       exposeErrors = false,
       checkResults = false,
@@ -403,7 +415,9 @@ export class Server<
       replay: (session, history, selection, offset) =>
         replay.from(session, history, selection, offset),
     });
-    const replay = new Replay(encoders, {
+    const compressor = this.#compressor = zlib &&
+      new Compressor("server", limits.depth, zlib);
+    const replay = new Replay(encoders, compressor, {
       part: (session, selection, history, kept) =>
         this.#subscriptions.part(session, selection, history, kept),
       missed: (session, selection, history, from, to) => {
@@ -413,7 +427,7 @@ export class Server<
       },
       report: (error, client, method) => report(error, { client, method }),
     });
-    this.#topics = new TopicTable(clients, encoders, this.#subscriptions, replay);
+    this.#topics = new TopicTable(clients, encoders, compressor, this.#subscriptions, replay);
     const present = presence
       ? new Presence({
         subscriptions: this.#subscriptions,
@@ -437,6 +451,17 @@ export class Server<
         report(error, { client });
       }
     };
+    const features = extensions
+      ? FEATURES.filter((feature) =>
+        (feature !== "resume" || resumeWindow > 0) &&
+        (feature !== "describe" || describes) && (feature !== "presence" || presence)
+      )
+      : [];
+    const plain = features.filter((feature) => feature !== "compress");
+    // Procedures may be registered later.
+    const compresses = () =>
+      compressor !== undefined &&
+      (compress || this.#registry.compresses || this.#subscriptions.compresses);
     const host = {
       limits,
       counting,
@@ -444,12 +469,10 @@ export class Server<
       helloLimits,
       registry: this.#registry,
       encoders,
-      features: extensions
-        ? FEATURES.filter((feature) =>
-          (feature !== "resume" || resumeWindow > 0) &&
-          (feature !== "describe" || describes) && (feature !== "presence" || presence)
-        )
-        : [],
+      compressor,
+      get features() {
+        return compresses() ? features : plain;
+      },
       resumeWindow,
       findSession: (ticket: string) => {
         const session = clients.get(ticket.slice(0, ticket.indexOf(".")));
@@ -657,6 +680,7 @@ export class Server<
       topics: Array.from(this.#topics.stats(), ([topic, stats]) => ({ topic, ...stats })),
       totals: this.#counting.read(),
       ...sumQueues(Array.from(sessions.values(), (session) => session.queueStats())),
+      compression: this.#compressor?.stats,
     };
   }
 

@@ -80,8 +80,8 @@ const MAX_TIMER = 2 ** 31 - 1;
 export interface SessionConnection {
   readonly wire: Wire;
   readonly dropped: number;
-  send(message: OutgoingMessage, order?: string): void;
-  encode(message: OutgoingMessage): Frame[];
+  send(message: OutgoingMessage, order?: string, minSize?: number): void;
+  encode(message: OutgoingMessage, minSize?: number): readonly Frame[];
   transmit(frames: readonly Frame[], order?: string): boolean;
   recycle(frames: readonly Frame[]): void;
   deliver(frames: readonly Frame[], options: SendOptions): boolean;
@@ -158,7 +158,7 @@ export class ServerSession implements Client {
       open: (request, notify) => new SessionCall(request, notify, this, host.publisher),
       report: (error, method) =>
         host.report(error, method === undefined ? { client: this } : { client: this, method }),
-      send: (message, order) => this.#send(message, order),
+      send: (message, order, minSize) => this.#send(message, order, minSize),
       system: (method) => this.#system(method),
     });
   }
@@ -264,7 +264,7 @@ export class ServerSession implements Client {
    * @param message The message.
    */
   send(message: OutgoingMessage): void {
-    this.#send(message, undefined);
+    this.#send(message);
   }
 
   /**
@@ -478,12 +478,12 @@ export class ServerSession implements Client {
     this.#host.left(this, close);
   }
 
-  #send(message: OutgoingMessage, order: string | undefined): void {
+  #send(message: OutgoingMessage, order?: string, minSize?: number): void {
     const reliable = this.#reliable;
     if (reliable === undefined || message.type === "publication") {
-      return this.#connection.send(message, order);
+      return this.#connection.send(message, order, minSize);
     }
-    const frames = this.#connection.encode({ ...message, seq: reliable.next });
+    const frames = this.#connection.encode({ ...message, seq: reliable.next }, minSize);
     reliable.hold(frames, order);
     if (this.#state === "open") this.#connection.transmit(frames, order);
   }

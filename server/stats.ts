@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CompressionStats } from "../protocol/compression.ts";
 import type { Wire } from "../protocol/codec.ts";
 import type { QueueStats } from "../protocol/send_queue.ts";
 import type { CallOutcome, CallStats } from "../session/meters.ts";
@@ -25,6 +26,8 @@ export interface ServerStats {
   readonly queues: QueuesStats;
   /** How long the ways to the clients and back take. */
   readonly roundTrip: RoundTripStats;
+  /** What compressing has done, for all clients together; `undefined` where the runtime has no zlib. */
+  readonly compression: CompressionStats | undefined;
 }
 
 /** What a server has counted since it was made. */

@@ -459,6 +459,11 @@ export class Subscriptions {
     session.notify(HISTORY_METHOD, [sid, place], order);
   }
 
+  /** Whether a topic's publications are compressed. */
+  get compresses(): boolean {
+    return this.#allDefinitions.some(({ minSize }) => minSize !== undefined);
+  }
+
   /**
    * Finds out what one publication has to become.
    *

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HistoryOptions, TopicLike, TopicTypes } from "../protocol/api.ts";
+import type { CompressOptions, HistoryOptions, TopicLike, TopicTypes } from "../protocol/api.ts";
 import type { Schema } from "../protocol/schema.ts";
 import type { Client, DroppingPolicy, PublishOptions } from "./client.ts";
 
@@ -43,6 +43,13 @@ export interface TopicSettings<P = never, G = never> {
    * @default {""}
    */
   readonly key?: string | ((payload: P) => string);
+  /**
+   * Whether its publications are compressed for those who agreed on `compress`,
+   * where `publish()` doesn't say; docs/compression.md says when that pays.
+   *
+   * @default {false}
+   */
+  readonly compress?: boolean | CompressOptions;
   /**
    * Whether a client may listen; asked when it subscribes, and again by
    * `server.reauthorize()`. One that throws says no.

@@ -4,11 +4,14 @@
  *
  * @module
  */
+import { minSizeOf } from "../protocol/compress.ts";
+import type { Compressor } from "../protocol/compression.ts";
 import { checkTopic, type Encoder, type Frame, type Wire } from "../protocol/mod.ts";
 import type { SendOptions } from "../protocol/send_queue.ts";
 import type {
   Client,
   Publisher,
+  Publishing,
   PublishOptions,
   Receivers,
   TopicStats,
@@ -29,6 +32,7 @@ export class Topics implements Publisher {
   /** The sessions that said a good hello, by client id. */
   readonly clients: ReadonlyMap<string, ServerSession>;
   readonly #encoders: Readonly<Record<Wire, Encoder>>;
+  readonly #compressor: Compressor | undefined;
   readonly #subscriptions: Subscriptions;
   readonly #replay: Replay;
   readonly #counts = new Map<string, Counts>();
@@ -39,17 +43,20 @@ export class Topics implements Publisher {
    *
    * @param clients The sessions that said a good hello; the map stays the server's.
    * @param encoders One encoder for each wire.
+   * @param compressor What compresses, where something can.
    * @param subscriptions Who listens to what.
    * @param replay Who is behind, and reads a history.
    */
   constructor(
     clients: ReadonlyMap<string, ServerSession>,
     encoders: Readonly<Record<Wire, Encoder>>,
+    compressor: Compressor | undefined,
     subscriptions: Subscriptions,
     replay: Replay,
   ) {
     this.clients = clients;
     this.#encoders = encoders;
+    this.#compressor = compressor;
     this.#subscriptions = subscriptions;
     this.#replay = replay;
   }
@@ -134,6 +141,7 @@ export class Topics implements Publisher {
       [{ selection: 0, value, sessions }],
       (session, frames) => session.deliver(frames, sending),
       undefined,
+      undefined,
     );
   }
 
@@ -185,7 +193,7 @@ export class Topics implements Publisher {
   #toEach(
     topic: string,
     value: unknown,
-    receivers: Receivers,
+    receivers: Publishing,
     definition: Definition | undefined,
     deliver: Deliver,
   ): number {
@@ -198,6 +206,7 @@ export class Topics implements Publisher {
       deliveries,
       deliver,
       history && { history, value, except: idOf(receivers.except), filtered: definition?.filtered },
+      receivers.compress === undefined ? definition?.minSize : minSizeOf(receivers.compress),
     );
     const [only, ...others] = deliveries;
     // A client that listens to the whole and to a part of it gets both, and is one.
@@ -217,6 +226,7 @@ export class Topics implements Publisher {
     deliveries: readonly Delivery[],
     deliver: Deliver,
     keeping: Keeping | undefined,
+    minSize: number | undefined,
   ): number {
     const history = keeping?.history;
     const kept = history && { log: history.number, offset: history.last + 1 };
@@ -227,41 +237,55 @@ export class Topics implements Publisher {
       kept,
     });
     const own = whole?.map(ownFrame);
+    let ownCompressed: readonly Frame[] | undefined;
     let bytes = 0;
     const encoded = deliveries.map((delivery) => {
       const frames: { [V in Variant]?: readonly Frame[] } = {};
       const sizes: { [V in Variant]?: number } = {};
       const { selection, value: result, sessions } = delivery;
       if (own && selection === 0) frames["msgpack+history"] = own;
-      for (const session of sessions) {
-        const variant = variantOf(session, history);
-        const ready = frames[variant] ??= this.#encoders[session.wire].encode({
+      const encode = (session: ServerSession, variant: Variant): readonly Frame[] => {
+        const encoder = this.#encoders[session.wire];
+        const message = {
           type: "publication",
           topic,
           result,
           selection,
           ...(kept && numbered(session) ? { kept } : {}),
-        });
+        } as const;
+        const plain = variantOf(session, history, undefined);
+        const ready = frames[plain] ??= encoder.encode(message);
+        if (minSize === undefined || variant === plain || !this.#compressor) return ready;
+        const shrunk = this.#compressor.shrink(message, ready, encoder, minSize);
+        if (ready !== own || shrunk === own) return shrunk;
+        return ownCompressed = shrunk.map(ownFrame);
+      };
+      for (const session of sessions) {
+        const variant = variantOf(session, history, minSize);
+        const ready = frames[variant] ??= encode(session, variant);
         bytes += sizes[variant] ??= sizeOf(ready);
       }
       return { ...delivery, frames };
     });
     if (history && keeping && own) {
       const copy = keeping.filtered ? copyOf(keeping.value) : undefined;
-      history.keep({ topic, frames: own, copy, except: keeping.except });
+      const { except } = keeping;
+      history.keep({ topic, frames: own, compressed: ownCompressed, minSize, copy, except });
     }
     const send = () => {
       for (const { selection, sessions, frames } of encoded) {
-        let held = false;
+        const held = new Set<readonly Frame[]>();
         for (const session of sessions) {
-          const variant = variantOf(session, history);
-          const ready = frames[variant];
-          const reads = variant === session.wire ? undefined : history;
-          const done = ready && deliver(session, ready, selection, reads, kept?.offset ?? 0);
-          if (ready && !done && variant === "msgpack") held = true;
+          const ready = frames[variantOf(session, history, minSize)];
+          if (ready === undefined) continue;
+          const reads = history && numbered(session) ? history : undefined;
+          if (!deliver(session, ready, selection, reads, kept?.offset ?? 0)) held.add(ready);
         }
-        const { msgpack } = frames;
-        if (msgpack && !held) this.#encoders.msgpack.recycle?.(msgpack);
+        // What a history keeps is not given back.
+        const { msgpack, "msgpack+compressed": compressed } = frames;
+        for (const ready of new Set([msgpack, compressed])) {
+          if (ready && !held.has(ready)) this.#encoders.msgpack.recycle?.(ready);
+        }
       }
     };
     if (history) history.inTurn(send);
@@ -300,10 +324,18 @@ interface Keeping {
 }
 
 /** Who didn't agree on it is sent no offsets. */
-type Variant = Wire | `${Wire}+history`;
+type Variant = `${Wire}${"" | "+history"}${"" | "+compressed"}`;
 
-function variantOf(session: ServerSession, history: History | undefined): Variant {
-  return history && numbered(session) ? `${session.wire}+history` : session.wire;
+function variantOf(
+  session: ServerSession,
+  history: History | undefined,
+  minSize: number | undefined,
+): Variant {
+  const { wire, features } = session;
+  const numbers = history && numbered(session) ? "+history" : "";
+  return `${wire}${numbers}${
+    minSize !== undefined && features.has("compress") ? "+compressed" : ""
+  }`;
 }
 
 function numbered({ features }: ServerSession): boolean {

@@ -51,8 +51,11 @@ export interface IncomingHost<C extends IncomingCall> {
   has(feature: Feature): boolean;
   /** Makes what the procedure gets to see. */
   open(request: RequestMessage, notify: Notify): C;
-  /** Sends a message; those with the same `order` arrive in the order of sending. */
-  send(message: OutgoingMessage, order?: string): void;
+  /**
+   * Sends a message; those with the same `order` arrive in the order of sending,
+   * and what has `minSize` bytes or more is compressed.
+   */
+  send(message: OutgoingMessage, order?: string, minSize?: number): void;
   readonly notify: Notify;
   report(error: unknown, method: string | undefined): void;
 }
@@ -316,7 +319,8 @@ export class Incoming<C extends IncomingCall> {
     const { id, method } = call.request;
     const known = safeCalls.get(key);
     if (known) {
-      known.then((outcome) => this.#host.send({ ...outcome, id }));
+      const minSize = this.#host.registry.minSize(method);
+      known.then((outcome) => this.#host.send({ ...outcome, id }, undefined, minSize));
       return true;
     }
     const abort = () => this.#abandon(call, new DOMException("The server closes", "AbortError"));
@@ -329,8 +333,8 @@ export class Incoming<C extends IncomingCall> {
     return false;
   }
 
-  #reply(answer: ResultMessage | ErrorMessage): void {
-    this.#host.send(answer);
+  #reply(answer: ResultMessage | ErrorMessage, minSize?: number): void {
+    this.#host.send(answer, undefined, minSize);
     if (this.#safe.size > 0) this.#remember(answer);
   }
 
@@ -421,10 +425,16 @@ export class Incoming<C extends IncomingCall> {
       } else {
         this.#openStreams++;
         this.#host.send({ type: "result", id, result: null, stream: true }, id);
-        await streams.send(id, source, (error) => {
-          outcome = "error";
-          return this.#errorOf(method, error).toWire();
-        });
+        await streams.send(
+          id,
+          source,
+          (error) => {
+            outcome = "error";
+            return this.#errorOf(method, error).toWire();
+          },
+          undefined,
+          this.#host.registry.minSize(method),
+        );
         this.#openStreams--;
       }
     } else {
@@ -452,7 +462,7 @@ export class Incoming<C extends IncomingCall> {
   #answer(id: string, method: string, result: unknown): void {
     if (result === ANSWERED) return;
     try {
-      this.#reply({ type: "result", id, result });
+      this.#reply({ type: "result", id, result }, this.#host.registry.minSize(method));
     } catch (error) {
       // Not a SerializeError alone: a text may grow longer than the engine
       // allows, and nobody catches what is thrown from here.

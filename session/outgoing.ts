@@ -17,6 +17,7 @@ import type {
   ResultMessage,
 } from "../protocol/messages.ts";
 import { defer } from "../protocol/deferred.ts";
+import type { CompressOptions } from "../protocol/api.ts";
 import type { CallMeter, CallMeters, CallOutcome } from "./meters.ts";
 
 /** How one call is made. */
@@ -57,6 +58,13 @@ export interface CallOptions {
    * @default {random}
    */
   readonly key?: string;
+  /**
+   * Whether its arguments, and the items of streams among them, are compressed
+   * for a peer that agreed on `compress`; docs/compression.md says when that pays.
+   *
+   * @default {false}
+   */
+  readonly compress?: boolean | CompressOptions;
 }
 
 /** What calls need of their session. */
@@ -70,8 +78,9 @@ export interface OutgoingHost {
    *
    * @param message The message.
    * @param order Messages with the same one arrive in the order of sending.
+   * @param options How the call is made.
    */
-  send(message: OutgoingMessage, order: string): void;
+  send(message: OutgoingMessage, order: string, options: CallOptions): void;
   /** Where calls are counted; without it they are not. */
   readonly meters?: CallMeters<Request> | undefined;
   /** A call was given up before its answer came. */
@@ -212,7 +221,7 @@ export class Outgoing {
     try {
       const sent = { type: "request", id, method, args, kwargs } as const;
       // What follows a long request, as its cancel does, must not overtake it.
-      this.#host.send(meta === undefined ? sent : { ...sent, meta }, id);
+      this.#host.send(meta === undefined ? sent : { ...sent, meta }, id, options);
     } catch (error) {
       settle("error");
       reject(error);

@@ -11,6 +11,7 @@ import {
   RpcError,
   type RpcErrorObject,
 } from "../protocol/errors.ts";
+import { minSizeOf } from "../protocol/compress.ts";
 import type { Feature } from "../protocol/features.ts";
 import type {
   Message,
@@ -56,8 +57,9 @@ export interface PeerHost<C extends IncomingCall> extends
    *
    * @param message The message.
    * @param order Messages with the same one arrive in the order of sending.
+   * @param minSize From which size on it is compressed, in bytes; never by default.
    */
-  send(message: OutgoingMessage, order?: string): void;
+  send(message: OutgoingMessage, order?: string, minSize?: number): void;
   /**
    * Finds a request of the protocol's own, one under a `system:` id.
    *
@@ -91,7 +93,8 @@ export class Peer<C extends IncomingCall> {
    */
   constructor(host: PeerHost<C>) {
     this.#host = host;
-    const notify: Notify = (method, args, order) => this.notify(method, args, order);
+    const notify: Notify = (method, args, order, minSize) =>
+      this.notify(method, args, order, minSize);
     this.#streams = new Streams(notify);
     this.#incoming = new Incoming({
       registry: host.registry,
@@ -105,13 +108,13 @@ export class Peer<C extends IncomingCall> {
       has: (feature) => this.features.has(feature),
       open: host.open,
       report: host.report,
-      send: (message, order) => host.send(message, order),
+      send: (message, order, minSize) => host.send(message, order, minSize),
       notify,
     });
     this.#outgoing = new Outgoing({
       prefix: host.prefix,
       timeout: host.callTimeout,
-      send: (message, order) => host.send(message, order),
+      send: (message, order, { compress }) => host.send(message, order, minSizeOf(compress)),
       meters: host.outgoing,
       abandoned: (id) => this.notify(CANCEL_METHOD, [id], id),
     });
@@ -187,10 +190,11 @@ export class Peer<C extends IncomingCall> {
    * @param method What it is about.
    * @param args The rest of it.
    * @param order Messages with the same one arrive in the order of sending.
+   * @param minSize From which size on it is compressed, in bytes; never by default.
    */
-  notify(method: string, args: readonly unknown[], order?: string): void {
+  notify(method: string, args: readonly unknown[], order?: string, minSize?: number): void {
     const id = `system:${this.#host.prefix}:0`;
-    this.#host.send({ type: "request", id, method, args, kwargs: {} }, order);
+    this.#host.send({ type: "request", id, method, args, kwargs: {} }, order, minSize);
   }
 
   /**
@@ -289,9 +293,12 @@ export class Peer<C extends IncomingCall> {
     });
     // Unless the request could not be sent, in which case it is settled by now.
     if (places && this.#outgoing.get(id)) {
+      const minSize = minSizeOf(options.compress);
       for (const place of places) {
         const source = args[place];
-        if (isStream(source)) this.#streams.send(`${id}/${place}`, source, toUploadError, id);
+        if (isStream(source)) {
+          this.#streams.send(`${id}/${place}`, source, toUploadError, id, minSize);
+        }
       }
     }
     return answer;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Handler, ProcedureRate } from "../protocol/api.ts";
+import type { CompressOptions, Handler, ProcedureRate } from "../protocol/api.ts";
 import type { RpcError } from "../protocol/errors.ts";
 import type { AnyMiddleware, Middleware, WithState } from "./middleware.ts";
 import type {
@@ -113,6 +113,13 @@ export interface ProcedureOptions<Context = never> {
    * @default {undefined}
    */
   readonly rate?: ProcedureRate;
+  /**
+   * Whether results, and the items of a stream, are compressed for a caller that
+   * agreed on `compress`; docs/compression.md says when that pays.
+   *
+   * @default {false}
+   */
+  readonly compress?: boolean | CompressOptions;
 }
 
 /** What a procedure with schemas returns: what its `result` says, at once, later, or behind a stream. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Handler, ProcedureLike, ProcedureRate } from "../protocol/api.ts";
+import { minSizeOf } from "../protocol/compress.ts";
 import { ErrorCode, RpcError } from "../protocol/errors.ts";
 import type { RequestMessage } from "../protocol/messages.ts";
 import { checkProcedureName } from "../protocol/names.ts";
@@ -28,6 +29,7 @@ export class Registry<C extends Bindable> {
   readonly #bare = new Map<string, Invoke<C>>();
   readonly #middleware: AnyMiddleware[] = [];
   readonly #definitions = new Map<string, Handler | ProcedureLike>();
+  readonly #minSizes = new Map<string, number>();
   readonly #checkResults: boolean;
 
   /**
@@ -52,6 +54,8 @@ export class Registry<C extends Bindable> {
       throw new TypeError(`A procedure named "${name}" is registered already`);
     }
     this.#bare.set(name, this.#invoke(name, definition));
+    const minSize = typeof definition === "function" ? undefined : minSizeOf(definition.compress);
+    if (minSize !== undefined) this.#minSizes.set(name, minSize);
     this.#definitions.set(name, definition);
     this.#enter(name);
   }
@@ -112,6 +116,21 @@ export class Registry<C extends Bindable> {
       : invoke;
     const allowed = authorize === undefined ? checked : authorized(name, authorize, checked);
     return rate === undefined ? allowed : slowed(name, rate, allowed);
+  }
+
+  /** Whether the results of one of them are compressed. */
+  get compresses(): boolean {
+    return this.#minSizes.size > 0;
+  }
+
+  /**
+   * Tells which of a procedure's results are compressed.
+   *
+   * @param name Its name.
+   * @returns From which size on, in bytes; `undefined` if none is.
+   */
+  minSize(name: string): number | undefined {
+    return this.#minSizes.get(name);
   }
 
   /** What is registered, by name. */

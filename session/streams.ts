@@ -46,8 +46,16 @@ export const StreamMethod = {
   cancel: "wslink.stream.cancel",
 } as const;
 
-/** Tells the peer something that it doesn't answer; what has the same `order` keeps its order. */
-export type Notify = (method: string, args: readonly unknown[], order?: string) => void;
+/**
+ * Tells the peer something that it doesn't answer; what has the same `order`
+ * keeps its order, and what has `minSize` bytes or more is compressed.
+ */
+export type Notify = (
+  method: string,
+  args: readonly unknown[],
+  order?: string,
+  minSize?: number,
+) => void;
 
 /**
  * Tells whether a value is a stream: what `for await` can read.
@@ -88,6 +96,7 @@ export class Streams {
    * @param toError Turns what the source throws into what the peer may know.
    * @param order What the items are in order with besides each other: an upload's
    * come behind their request.
+   * @param minSize From which size on items are compressed; never by default.
    * @returns When the stream has ended, however; it never rejects.
    */
   async send(
@@ -95,6 +104,7 @@ export class Streams {
     source: AsyncIterable<unknown> | ReadableStream,
     toError: (error: unknown) => RpcErrorObject,
     order: string = id,
+    minSize?: number,
   ): Promise<void> {
     const producer = new Producer();
     this.#outgoing.set(id, producer);
@@ -108,12 +118,12 @@ export class Streams {
         if (producer.cancelled) break;
         if (step.done) {
           done = true;
-          this.#notify(StreamMethod.end, [id, step.value ?? null], order);
+          this.#notify(StreamMethod.end, [id, step.value ?? null], order, minSize);
           break;
         }
         const size = sizeOf(step.value);
         producer.spend(size);
-        this.#notify(StreamMethod.item, [id, step.value, size], order);
+        this.#notify(StreamMethod.item, [id, step.value, size], order, minSize);
       }
     } catch (error) {
       if (!producer.cancelled) this.#notify(StreamMethod.error, [id, toError(error)], order);

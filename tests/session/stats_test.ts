@@ -285,6 +285,7 @@ Deno.test("a session with a server that has no extensions shows what wslink's cl
     queue: undefined,
     dropped: [],
     receivedBytes: 0,
+    compression: undefined,
     roundTrip: undefined,
   });
   await session.close();
