@@ -16,7 +16,7 @@ interface Viewer {
   time: number;
 }
 
-const viewers: Viewer[] = [];
+let viewers: Viewer[] = [];
 let late = 0;
 
 async function open(port: number, count: number): Promise<void> {
@@ -36,6 +36,11 @@ async function open(port: number, count: number): Promise<void> {
 
 obey({}, {
   open,
+  close: async () => {
+    const leaving = viewers;
+    viewers = [];
+    await Promise.all(leaving.map(({ session }) => session.close()));
+  },
   reset: () => {
     late = 0;
     for (const viewer of viewers) viewer.seen = 0;
