@@ -8,6 +8,8 @@ export interface Figure {
   readonly measured: string;
   /** Whether the promise was kept; absent where a figure is only printed. */
   readonly kept?: boolean;
+  /** Whose figure it is, and of what, where several are compared. */
+  readonly of?: readonly [who: string, what: string];
 }
 
 /** What a promise's trial is given. */
@@ -32,16 +34,36 @@ export type Try = (trial: Trial) => Promise<Figure[]>;
  * @returns Its lines.
  */
 export function table(rows: readonly (Figure & { readonly trial: string })[]): string {
-  const cells = rows.map(({ trial, promise, measured, kept }) => [
+  const lines = rows.map(({ trial, promise, measured, kept }) => [
     trial,
     promise,
     measured,
     kept === undefined ? "" : kept ? "kept" : "MISSED",
   ]);
-  const all = [["trial", "promise", "measured", ""], ...cells];
-  const widths = [0, 1, 2, 3].map((i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  const lines = all.map((row) =>
-    `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
+  return format([["trial", "promise", "measured", ""], ...lines]);
+}
+
+/**
+ * The table of what is compared: a line for each, and a column for each thing.
+ *
+ * @param rows The figures that say whose they are.
+ * @returns Its lines.
+ */
+export function comparison(rows: readonly Figure[]): string {
+  const found = rows.flatMap(({ of, measured }) => of ? [{ of, measured }] : []);
+  const whats = [...new Set(found.map(({ of: [, what] }) => what))];
+  const lines = [...new Set(found.map(({ of: [who] }) => who))].map((who) => [
+    who,
+    ...whats.map((what) => found.find(({ of }) => of[0] === who && of[1] === what)?.measured ?? ""),
+  ]);
+  return format([["who", ...whats], ...lines]);
+}
+
+/** A table whose first row is its head. */
+function format(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
+  const lines = rows.map((row) =>
+    `| ${widths.map((width, i) => (row[i] ?? "").padEnd(width)).join(" | ")} |`
   );
   lines.splice(1, 0, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`);
   return lines.join("\n");

@@ -110,11 +110,13 @@ export async function losses({ quick, random, log }: Trial): Promise<Figure[]> {
     log(`${name}: done`);
     const all = seconds * perSecond;
     figures.push({
+      of: [name, "calls"],
       promise: `${name}: calls over ${proxy.faults} cuts`,
       measured: `${count(made)} made, ${count(answered)} answered, ${rejected} rejected, ` +
         `${hang} hang; ${total - ran} ran again`,
       ...(promised ? { kept: hang === 0 && total === ran } : {}),
     }, {
+      of: [name, "publications"],
       promise: `${name}: publications over ${proxy.faults} cuts`,
       measured: `${count(all)} made, ${all - distinct} lost, ${twice} twice, ` +
         `${disorder} out of order`,

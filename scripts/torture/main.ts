@@ -2,15 +2,17 @@
  * Breaks whatever can break, and holds Hawser to what it promises: prints a table of figures, each
  * with its promise, and ends with 1 if one is missed.
  *
- *     deno task torture [--quick] [--only NAME[,NAME…]] [--seed NUMBER] [--minutes NUMBER]
+ *     deno task torture [--quick] [--only NAME[,NAME…]] [--seed NUMBER] [--minutes NUMBER] [--write]
  *
  * `--quick` ends in less than three minutes, the whole in half an hour; `--only` tries the named
  * ones alone. What the network does at random comes from the seed, which is printed first; `--minutes` is how
- * long the soak takes instead of 20.
+ * long the soak takes instead of 20. `--write` puts the tables into docs/delivery.md, of a whole run
+ * alone.
  *
  * @module
  */
-import { chooseRegistry } from "../_deno.ts";
+import { chooseRegistry, deno, pathOf } from "../_deno.ts";
+import { writePart } from "../_parts.ts";
 import { longStream, safeCalls } from "./calls.ts";
 import { crowd } from "./crowd.ts";
 import { topics } from "./topics.ts";
@@ -20,7 +22,7 @@ import { model } from "./model.ts";
 import { losses } from "./losses.ts";
 import { kills } from "./kills.ts";
 import { viewers } from "./viewers.ts";
-import { type Figure, table, type Try } from "./_figures.ts";
+import { comparison, type Figure, table, type Try } from "./_figures.ts";
 import { Random } from "./_random.ts";
 
 /** Those that measure no rates, which is why they may run beside the soak. */
@@ -62,6 +64,11 @@ if (unknown.length > 0 || !Number.isInteger(seed)) {
   );
   Deno.exit(2);
 }
+const write = Deno.args.includes("--write");
+if (write && (quick || only !== usual)) {
+  console.error("--write takes a whole run: no --quick, no --only");
+  Deno.exit(2);
+}
 await chooseRegistry();
 console.log(`Seed ${seed}`);
 
@@ -94,7 +101,22 @@ console.log(`\n${table(rows)}\n`);
 const missed = rows.filter(({ kept }) => kept === false).length;
 const promised = rows.filter(({ kept }) => kept !== undefined).length;
 const took = ((performance.now() - started) / 60_000).toFixed(1);
-console.log(
-  `${promised - missed} of ${promised} promises kept in ${took} minutes, seed ${seed}`,
-);
+const outcome = `${
+  promised - missed
+} of ${promised} promises kept in ${took} minutes, seed ${seed}`;
+console.log(outcome);
+if (write) {
+  const path = pathOf("docs/delivery.md");
+  const compared = rows.filter(({ of }) => of !== undefined);
+  const part = `${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}: ${outcome}.
+
+${table(rows.filter(({ of }) => of === undefined))}
+
+What each loses, with the same cuts for all, some of them without a word:
+
+${comparison(compared)}`;
+  const page = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, writePart(page, "torture", part));
+  await deno(["fmt", "--quiet", path]).output();
+}
 Deno.exit(missed > 0 ? 1 : 0);

@@ -1,13 +1,14 @@
 /**
  * Takes one mechanism after the other out of a copy of the tree and runs the tests that are there
- * for it: one that still pass prove nothing. Prints a table of what caught what, and ends with 1 if
- * a mutation is survived.
+ * for it: tests that still pass prove nothing. Prints a table of what caught what, and ends with 1
+ * if a mutation is survived; `--write` puts it into docs/delivery.md.
  *
- *     deno run -A scripts/torture/mutations.ts [--only WORDS]
+ *     deno run -A scripts/torture/mutations.ts [--only WORDS | --write]
  *
  * @module
  */
-import { chooseRegistry, chosenRegistry, npmImportMap, pathOf } from "../_deno.ts";
+import { chooseRegistry, chosenRegistry, deno, npmImportMap, pathOf } from "../_deno.ts";
+import { writePart } from "../_parts.ts";
 
 interface Mutation {
   /** The mechanism that is taken out. */
@@ -316,11 +317,12 @@ const only = Deno.args[0] === "--only" ? Deno.args[1] ?? "" : "";
 const chosen = MUTATIONS.filter(({ name }) => name.includes(only));
 const folder = await copyTree();
 let survived = 0;
+const lines = ["| taken out | caught by | and as many more |", "| - | - | - |"];
 try {
   const all = [...new Set(chosen.flatMap(({ tests }) => tests))];
   const before = await run(folder, all);
   if (before) throw new Error(`Without a mutation fail already: ${before.join("; ")}`);
-  console.log("| taken out | caught by | and as many more |\n| - | - | - |");
+  console.log(lines.join("\n"));
   for (const { name, file, find, replace, tests } of chosen) {
     const source = await Deno.readTextFile(`${folder}/${file}`);
     if (source.split(find).length !== 2) throw new Error(`${file} doesn't have once: ${find}`);
@@ -329,10 +331,19 @@ try {
     await Deno.writeTextFile(`${folder}/${file}`, source);
     if (failed === undefined) survived++;
     const [first, ...rest] = failed ?? ["NOTHING"];
-    console.log(`| ${name} | ${first} | ${rest.length} |`);
+    const line = `| ${name} | ${first} | ${rest.length} |`;
+    lines.push(line);
+    console.log(line);
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-console.log(`\n${chosen.length - survived} of ${chosen.length} mutations caught`);
+const outcome = `${chosen.length - survived} of ${chosen.length} mutations caught`;
+console.log(`\n${outcome}`);
+if (Deno.args.includes("--write") && chosen.length === MUTATIONS.length) {
+  const path = pathOf("docs/delivery.md");
+  const part = `${lines.join("\n")}\n\n${outcome}.`;
+  await Deno.writeTextFile(path, writePart(await Deno.readTextFile(path), "mutations", part));
+  await deno(["fmt", "--quiet", path]).output();
+}
 Deno.exit(survived > 0 ? 1 : 0);

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { pathOf } from "../../scripts/_deno.ts";
-import { readPart, sizeTable, supportMatrix, weigh, writePart } from "../../scripts/readme.ts";
+import { readPart, writePart } from "../../scripts/_parts.ts";
+import { sizeTable, supportMatrix, weigh } from "../../scripts/readme.ts";
 
 const page = pathOf("README.md");
 const isWriting = Deno.env.get("HAWSER_WRITE_README") === "1";
