@@ -247,10 +247,40 @@ Deno.test("docs/errors.md describes every error class that is exported", () => {
   for (const name of classes) assert(ERRORS.includes(`\n### ${name}\n`), `${name} has no heading`);
 });
 
+Deno.test("every promise of docs/delivery.md names a test that there is", () => {
+  const page = Deno.readTextFileSync(new URL("delivery.md", DOCS));
+  const paths = new Map<string, string>();
+  let last = "";
+  let names = 0;
+  for (
+    const [, cell = ""] of page.matchAll(
+      /^\| [^|]+ \| ((?:\[\w+_test\]|the same|\w+_test)[^|]*)\|$/gm,
+    )
+  ) {
+    // [file](path): one test; another one – the same: one more – file: a third
+    const [, linked, path, known, tests = ""] =
+      /^(?:\[(\w+)\]\(([^)]+)\)|(?:the same|(\w+)))(?:: (.*))?$/.exec(cell.trim()) ?? [];
+    if (linked !== undefined && path !== undefined) paths.set(linked, last = path);
+    else if (known !== undefined) last = paths.get(known) ?? "";
+    assert(last !== "", `no link says where ${known} is`);
+    const source = Deno.readTextFileSync(new URL(last, DOCS));
+    const own = Array.from(
+      source.matchAll(/Deno\.test\(\s*(["`])(.*?)\1,/g),
+      ([, , name = ""]) => name,
+    );
+    for (const test of tests.split("; ").filter((test) => test !== "")) {
+      assert(own.some((name) => name.includes(test)), `${last} has no test "${test}"`);
+      names++;
+    }
+  }
+  assert(names > 25, `the page names ${names} tests`);
+});
+
 Deno.test("every link within the documents leads somewhere", () => {
   for (
     const name of [
       "protocol.md",
+      "delivery.md",
       "errors.md",
       "migrating.md",
       "limits.md",

@@ -64,7 +64,8 @@ for (const wire of WIRES) {
   });
 
   for (const resumeWindow of [0, 30_000]) {
-    Deno.test(`after a cut ${resumeWindow === 0 ? "a client subscribes again" : "subscriptions go on"} (${wire})`, async () => {
+    const how = resumeWindow === 0 ? "a new session" : "the session that goes on";
+    Deno.test(`after a cut subscriptions go on, over ${how} (${wire})`, async () => {
       const scene = topic({ select: (values: number[], at: number) => values[at] });
       await using server = createServer({ topics: { scene }, resumeWindow });
       const { session, cut, frames } = await pair(server, { wire, reconnect: { initialDelay: 0 } });
