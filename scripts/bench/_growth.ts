@@ -1,6 +1,6 @@
 // How cost grows: with the clients that one publication goes to, and with the size of a message.
 import { deno } from "../_deno.ts";
-import { writePart } from "../readme.ts";
+import { writePart } from "../_parts.ts";
 import { Field, measure, type SideRecord } from "./_field.ts";
 import { type Chart, lineChart } from "./_growth_chart.ts";
 import type { Line } from "./_lines.ts";

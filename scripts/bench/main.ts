@@ -16,7 +16,7 @@
  * @module
  */
 import { chooseRegistry, deno } from "../_deno.ts";
-import { writePart } from "../readme.ts";
+import { writePart } from "../_parts.ts";
 import { type Effort, emptyResults, Field, measure, type SideRecord } from "./_field.ts";
 import { growth } from "./_growth.ts";
 import { LINES } from "./_lines.ts";
