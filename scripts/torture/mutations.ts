@@ -319,13 +319,17 @@ const folder = await copyTree();
 let survived = 0;
 const lines = ["| taken out | caught by | and as many more |", "| - | - | - |"];
 try {
+  const moved = chosen.filter(({ file, find }) =>
+    Deno.readTextFileSync(`${folder}/${file}`).split(find).length !== 2
+  );
+  for (const { file, find } of moved) console.error(`${file} doesn't have once: ${find}`);
+  if (moved.length > 0) throw new Error(`${moved.length} mutations don't fit the source`);
   const all = [...new Set(chosen.flatMap(({ tests }) => tests))];
   const before = await run(folder, all);
   if (before) throw new Error(`Without a mutation fail already: ${before.join("; ")}`);
   console.log(lines.join("\n"));
   for (const { name, file, find, replace, tests } of chosen) {
     const source = await Deno.readTextFile(`${folder}/${file}`);
-    if (source.split(find).length !== 2) throw new Error(`${file} doesn't have once: ${find}`);
     await Deno.writeTextFile(`${folder}/${file}`, source.replace(find, () => replace));
     const failed = await run(folder, tests);
     await Deno.writeTextFile(`${folder}/${file}`, source);
