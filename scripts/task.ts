@@ -16,6 +16,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["setup", ["run", "-A", "scripts/setup.ts"]],
   ["test", ["run", "-A", "scripts/test.ts"]],
   ["bench", ["run", "-A", "scripts/bench/main.ts"]],
+  ["bench:profile", ["run", "-A", "scripts/bench/profile.ts"]],
   ["bench:streams", ["run", "-A", "scripts/bench/streams.ts"]],
   ["torture", ["run", "-A", "--v8-flags=--expose-gc", "scripts/torture/main.ts"]],
   ["bench:flow", ["run", "-A", "scripts/bench/flow.ts"]],

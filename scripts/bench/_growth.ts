@@ -135,6 +135,6 @@ export async function growth(
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(`${ROOT}/${name}`, text);
   }
-  await deno(["fmt", "--quiet", "docs/performance.md"], { cwd: ROOT }).output();
+  await deno(["fmt", "--quiet", ...Object.keys(files)], { cwd: ROOT }).output();
   console.error(`written: ${Object.keys(files).join(", ")}`);
 }

@@ -96,6 +96,13 @@ export class Child {
     }, 0);
   }
 
+  /** Asks the process to end, and waits until it has: a profile is written then. */
+  async end(): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await this.#process.status;
+    await this.stop();
+  }
+
   /** Ends the process. */
   async stop(): Promise<void> {
     for (const pid of this.#pids) {

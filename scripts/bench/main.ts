@@ -137,7 +137,7 @@ async function write(results: Results, page: string): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(`${ROOT}/${name}`, text);
   }
-  await deno(["fmt", "--quiet", "docs/benchmark.md", "README.md"], { cwd: ROOT }).output();
+  await deno(["fmt", "--quiet", ...Object.keys(files)], { cwd: ROOT }).output();
   console.error(`written: ${Object.keys(files).join(", ")}`);
 }
 

@@ -1,4 +1,5 @@
 // Hawser's server, whatever runs it.
+import { getHeapStatistics } from "node:v8";
 import { type CreateServer, procedure, type Server } from "../../../server/mod.ts";
 import { TOPIC } from "../_lines.ts";
 
@@ -23,6 +24,7 @@ export function createBenchServer(createServer: CreateServer): Server {
     procedures: {
       "bench.echo": (value: unknown) => value,
       "bench.down": (size: number) => ({ data: bytes(size) }),
+      "bench.allocated": () => getHeapStatistics().total_allocated_bytes,
       "bench.up": (data: Uint8Array) => data.length,
       "bench.publish": procedure((call, size: number, count: number) => {
         for (let i = 0; i < count; i++) server.publish(TOPIC, bytes(size), { to: call.client });

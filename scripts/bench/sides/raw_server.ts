@@ -12,3 +12,4 @@ const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (re
   return response;
 });
 console.log(JSON.stringify({ port: server.addr.port }));
+Deno.addSignalListener("SIGTERM", () => Deno.exit());
