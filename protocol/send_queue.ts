@@ -202,6 +202,12 @@ export class SendQueue implements BudgetMember {
   #batchSize = 0;
   /** Makes what goes with them, or alone. */
   #last: (() => readonly Frame[]) | undefined;
+  /**
+   * When the batch was begun, and what the socket held then. Until it goes out, in this turn, both
+   * stand for the present ones: asking takes longer than the rest of sending a small message.
+   */
+  #begunAt = 0;
+  #begunWith = 0;
   #idle: Deferred<void> | undefined;
   /** Who is told when frames are no longer held. */
   readonly #done = new Map<readonly Frame[], () => void>();
@@ -539,8 +545,8 @@ export class SendQueue implements BudgetMember {
     const batched = whole && this.#batchSize > 0 && frame.length <= MAX_BATCHED;
     if (!batched || typeof frame === "string") return this.#writeNow(frame);
     if (this.#socket.readyState !== OPEN) return;
-    this.#pace.wrote(frame.length, this.#now());
     this.#collect(frame);
+    this.#pace.wrote(frame.length, this.#begunAt);
   }
 
   /** A socket that is closing takes nothing any more, and some say so by throwing. */
@@ -566,7 +572,11 @@ export class SendQueue implements BudgetMember {
   #collect(frame: Uint8Array<ArrayBuffer>): void {
     const room = this.#batchSize - (this.#last ? LAST_SIZE : 0);
     if (this.#batched + frame.length > room) this.flush();
-    if (this.#batch.length === 0 && this.#last === undefined) this.#flushLater(1, 0, 0);
+    if (this.#batch.length === 0) {
+      this.#begunAt = this.#now();
+      this.#begunWith = this.#socket.bufferedAmount;
+      if (this.#last === undefined) this.#flushLater(1, 0, 0);
+    }
     this.#batch.push(frame);
     this.#batched += frame.length;
   }
@@ -583,7 +593,7 @@ export class SendQueue implements BudgetMember {
 
   /** Bytes that the network has not taken. */
   get #buffered(): number {
-    return this.#socket.bufferedAmount + this.#batched;
+    return (this.#batch.length > 0 ? this.#begunWith : this.#socket.bufferedAmount) + this.#batched;
   }
 
   #pump(): void {

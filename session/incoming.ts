@@ -265,10 +265,11 @@ export class Incoming<C extends IncomingCall> {
   /**
    * The peer has gone: everything stops.
    *
-   * @param reason What procedures see in `call.signal.reason`.
+   * @param makeReason Makes what procedures see in `call.signal.reason`, if any runs.
    */
-  end(reason: unknown): void {
+  end(makeReason: () => unknown): void {
     this.#ended = true;
+    const reason = this.busy ? makeReason() : undefined;
     for (const call of [...this.#running.values()]) {
       // Its caller will ask for it again.
       if (!this.#safe.has(call.request.id)) this.#abandon(call, reason);

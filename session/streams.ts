@@ -204,10 +204,12 @@ export class Streams {
   /**
    * Ends all streams: the connection has gone.
    *
-   * @param error What readers get.
+   * @param makeError Makes what readers get, if there are any.
    */
-  end(error: Error): void {
+  end(makeError: () => Error): void {
     for (const producer of this.#outgoing.values()) producer.cancel();
+    if (this.#incoming.size === 0) return;
+    const error = makeError();
     for (const reader of [...this.#incoming.values()]) reader.fail(error);
   }
 }
