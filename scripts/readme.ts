@@ -110,7 +110,7 @@ export interface Weight {
  * @returns The weights.
  */
 export async function weigh(): Promise<Weight[]> {
-  const { initial, later } = await clientSize();
+  const { initial, hawser, json } = await clientSize();
   const whole = async (name: string, entry: string) => {
     const { outputFiles } = await build({
       ...{ entryPoints: [pathOf(entry)], bundle: true, minify: true, write: false },
@@ -122,7 +122,8 @@ export async function weigh(): Promise<Weight[]> {
   };
   const weights = [
     { name: "`@hawser/hawser/client`, to connect", ...initial },
-    { name: "what it loads later, when a server needs it", ...later },
+    { name: "what it loads once a Hawser server has answered", ...hawser },
+    { name: "what it loads for a server of wslink 1.x", ...json },
     await whole("`hawser.js`: all of it in one file", "mod.ts"),
     await whole("`@hawser/hawser/compat`, all of it in one file", "compat.ts"),
   ];
