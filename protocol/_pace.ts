@@ -22,6 +22,9 @@ const WATER_TIME = 10;
 /** The smallest piece that a frame is cut into, in bytes: its header and the peer's work are a thousandth. */
 const MIN_CHUNK = 16 * 1024;
 
+/** How long a piece keeps the link to a peer that acknowledges busy, in ms: a small message waits for it. */
+const CHUNK_TIME = 1;
+
 /** The largest piece, in bytes: on a link that takes 1 GB/s it is done in half a ms. */
 const MAX_CHUNK = 512 * 1024;
 
@@ -55,15 +58,29 @@ const MIN_WINDOW = 64 * 1024;
 /**
  * On a short way programs are slower than the link, and see to a connection
  * every now and then: what keeps it busy meanwhile, in ms and at most in bytes.
+ * On loopback 2 MiB are hardly faster, and a small call waits ten times as long.
  */
 const BUSY_TIME = 20;
-const FAST_WINDOW = 2 * 1024 * 1024;
+const FAST_WINDOW = 256 * 1024;
 
 /** The most for a peer that acknowledges, in bytes: 1 Gbit/s around the world. */
 const MAX_WINDOW = 64 * 1024 * 1024;
 
 /** A rate is taken over this time at least, in ms: timers and clocks are coarse. */
 const SAMPLE_TIME = 4;
+
+/** A round trip that was longer is believed after so many in a row: programs are late now and then. */
+const LATE_PROBES = 4;
+
+/**
+ * How long a round trip is believed on a link that is never idle, in ms: what
+ * waits behind a window that is too large only shows how large it is.
+ */
+const PROBE_TIME = 5000;
+
+/** A rate that fell to so little of what it was is believed at once, and no less: the link has become another one. */
+const FALL = 1 / 2;
+const DEEPEST_FALL = 1 / 8;
 
 /** How long a frame may take that goes out whole to a peer that acknowledges, in ms. */
 const WHOLE_TIME = 2;
@@ -93,6 +110,13 @@ export class Pace {
   #probe: Probe | undefined;
   /** The shortest time from writing to acknowledgement, in ms. */
   #roundTrip = Infinity;
+  /** When that was found. */
+  #roundTripAt = 0;
+  /** The shortest of those in a row that took longer, though nothing was before them. */
+  #late = Infinity;
+  #lateCount = 0;
+  /** Whether little is under way for once, so that the round trip shows. */
+  #isLooking = false;
   #water = FIRST_WATER;
   #idlePolls = 0;
 
@@ -113,7 +137,11 @@ export class Pace {
 
   /** The size of the pieces that long frames go out in, in bytes. */
   get chunk(): number {
-    const size = this.acknowledged === undefined ? this.#water / 4 : this.#window / 4;
+    const quarter = this.#most / 4;
+    // Two at least are under way, or the link is idle until one is acknowledged.
+    const size = this.acknowledged === undefined || this.#rate === 0
+      ? quarter
+      : Math.min(2 * quarter, this.#rate * CHUNK_TIME);
     return Math.min(Math.max(size, MIN_CHUNK), MAX_CHUNK);
   }
 
@@ -128,6 +156,7 @@ export class Pace {
 
   /** What may be under way to an acknowledging peer: twice what keeps the link busy, so that a faster one shows. */
   get #window(): number {
+    if (this.#isLooking) return MIN_WINDOW;
     if (this.#rate === 0 || this.#roundTrip === Infinity) return FIRST_WATER;
     const busy = Math.min(this.#rate * BUSY_TIME, FAST_WINDOW);
     return Math.min(Math.max(2 * this.#filling, busy, MIN_WINDOW), MAX_WINDOW);
@@ -216,14 +245,31 @@ export class Pace {
       const own = this.#rate === 0 ? 0 : size / this.#rate;
       const roundTrip = Math.max(now - time - own, MIN_ROUND_TRIP);
       this.#probe = undefined;
-      // What waited behind others says nothing about the path, unless it was faster.
-      if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
-      else if (alone) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
+      this.#took(roundTrip, alone, now);
+    }
+    if (now - this.#roundTripAt > PROBE_TIME && 2 * this.#filling > FAST_WINDOW) {
+      this.#roundTripAt = now;
+      this.#isLooking = true;
+      this.#probe = undefined;
     }
     const idle = bytes === this.written;
-    this.#sample(bytes, now, idle || !more);
+    this.#sample(bytes, now, idle || !more || this.#isLooking);
     if (idle) this.#sampleTime = undefined;
     return true;
+  }
+
+  /** Something has gone to the peer and back. */
+  #took(roundTrip: number, alone: boolean, now: number): void {
+    // What waited behind others says nothing about the path, unless it was faster.
+    const isLate = roundTrip > this.#roundTrip && !this.#isLooking;
+    if (isLate && !alone) return;
+    this.#late = Math.min(this.#late, roundTrip);
+    if (isLate && ++this.#lateCount < LATE_PROBES) return;
+    this.#roundTrip = this.#late;
+    this.#roundTripAt = now;
+    this.#late = Infinity;
+    this.#lateCount = 0;
+    this.#isLooking = false;
   }
 
   /** Takes a sample of the rate if enough time has passed. A link that was not kept busy can only show that it is faster. */
@@ -239,6 +285,7 @@ export class Pace {
     this.#sampleTime = now;
     this.#sampleBytes = bytes;
     if (atLeast || this.#rate === 0) this.#rate = Math.max(this.#rate, rate);
+    else if (rate < this.#rate * FALL) this.#rate = Math.max(rate, this.#rate * DEEPEST_FALL);
     else this.#rate += (rate - this.#rate) / 4;
     return true;
   }

@@ -43,8 +43,8 @@ const LITTLE = 4096;
 /** How long more than that may, in ms. */
 const ACK_TIME = 50;
 
-/** The most that goes by without one, in bytes. */
-const MAX_STRIDE = 8 * ACK_SIZE;
+/** The most that goes by without one, in bytes: half of the least window, or the sender waits for the timer. */
+const MAX_STRIDE = 2 * ACK_SIZE;
 
 /**
  * On a fast link acknowledgements become fewer, on a slow one more, in ms: they

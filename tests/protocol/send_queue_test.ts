@@ -865,6 +865,133 @@ Deno.test("SendQueue goes by what the peer has read once it says so, and asks th
   assert(most <= 384 * KIB, `${most} bytes were on their way`);
 });
 
+/** A link to a peer that acknowledges each frame when it has come. */
+class Link {
+  /** What passes, in bytes per ms, and how late it comes on either way, in ms. */
+  rate: number;
+  delay: number;
+  /** How late the next acknowledgement is on top of that, in ms. */
+  hiccup = 0;
+  underWay = 0;
+  /** The sizes of the frames that were sent. */
+  sizes: number[] = [];
+  readonly #f: Fixture;
+  readonly #coming: { readonly size: number; readonly at: number }[] = [];
+  #free = 0;
+  #read = 0;
+  #last = 0;
+
+  constructor(f: Fixture, rate: number, delay: number) {
+    this.#f = f;
+    this.rate = rate;
+    this.delay = delay;
+    f.queue.acknowledge(0);
+  }
+
+  /** Goes on to the next acknowledgement; `false` if nothing is under way. */
+  step(): boolean {
+    this.#take();
+    const next = this.#coming.shift();
+    if (!next) return false;
+    this.#f.timers.now = next.at;
+    this.underWay -= next.size;
+    this.#f.queue.acknowledge(this.#read += next.size);
+    this.#take();
+    return true;
+  }
+
+  #take(): void {
+    const { socket, timers } = this.#f;
+    for (const { length } of socket.sent.splice(0)) {
+      this.#free = Math.max(this.#free, timers.now) + length / this.rate;
+      this.#last = Math.max(this.#last, this.#free + 2 * this.delay + this.hiccup);
+      this.hiccup = 0;
+      this.#coming.push({ size: length, at: this.#last });
+      this.underWay += length;
+      this.sizes.push(length);
+    }
+    socket.bufferedAmount = 0;
+  }
+
+  /** Lets a message through, and tells the most that was under way. */
+  carry(size: number): number {
+    let most = 0;
+    this.#f.queue.send(reply("rpc:c:0", size));
+    while (this.step()) most = Math.max(most, this.underWay);
+    return most;
+  }
+}
+
+Deno.test("SendQueue has little on its way where the way is short, however fast the link", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 500 * KIB, 0.1);
+  link.carry(16 * MIB);
+  link.sizes = [];
+  const most = link.carry(16 * MIB);
+  assert(most > 128 * KIB && most <= 384 * KIB, `${most} bytes`);
+  assert(link.sizes.length < 300, `${link.sizes.length} pieces: what a piece costs counts`);
+});
+
+Deno.test("SendQueue fills a long way, after a while also one that was taken for short", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 50 * KIB, 0.2);
+  for (let i = 0; i < 4; i++) link.carry(4 * MIB);
+  link.delay = 20;
+  let time = 0;
+  // Each begins with the link idle, and shows that it isn't just late for once.
+  for (let i = 0; i < 12; i++) {
+    const begun = f.timers.now;
+    link.carry(8 * MIB);
+    time = f.timers.now - begun;
+  }
+  const least = 8 * MIB / (50 * KIB) + 2 * link.delay;
+  assert(time < 2 * least, `${time} ms where ${least} are the least`);
+});
+
+Deno.test("SendQueue's window is within a window's transfer what a link can take that is slow at once", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 500 * KIB, 0.1);
+  link.carry(16 * MIB);
+  f.queue.send(reply("rpc:c:0", 16 * MIB));
+  while (f.queue.stats().heldBytes > 12 * MIB) link.step();
+  // 20 Mbit/s
+  link.rate = 2500;
+  const before = link.underWay;
+  const since = f.timers.now;
+  while (f.timers.now - since < before / link.rate + 150) link.step();
+  assert(link.underWay <= 80 * KIB, `${link.underWay} bytes after ${before}`);
+  // And a piece is no longer than what a small message may wait for.
+  link.sizes = [];
+  for (let i = 0; i < 20; i++) link.step();
+  assert(link.sizes.length > 5 && link.sizes.every((size) => size <= 24 * KIB), `${link.sizes}`);
+});
+
+Deno.test("SendQueue's window doesn't grow because a program was busy for once", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 500 * KIB, 0.1);
+  link.carry(16 * MIB);
+  link.hiccup = 200;
+  link.carry(100 * KIB);
+  link.carry(MIB);
+  const most = link.carry(16 * MIB);
+  assert(most <= 384 * KIB, `${most} bytes`);
+});
+
+Deno.test("SendQueue finds out by itself that a first round trip was a busy program's", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 20 * KIB, 0.1);
+  link.hiccup = 300;
+  f.queue.send(reply("rpc:c:0", 64 * MIB));
+  let most = 0;
+  for (let i = 0; f.timers.now < 20_000; i++) {
+    // The link is never idle, so nothing else shows how long the way is.
+    if (f.queue.stats().heldBytes < 32 * MIB) f.queue.send(reply(`rpc:c:${i}`, 32 * MIB));
+    assert(link.step(), "the link is never idle");
+    if (f.timers.now > 10_000) most = Math.max(most, link.underWay);
+  }
+  assert(most <= 384 * KIB, `${most} bytes`);
+});
+
 Deno.test("SendQueue lets the latest picture go when the peer has nearly read the one before", () => {
   using f = new Fixture(64 * MIB);
   const latest = { policy: "latest", order: "image" } as const;
