@@ -1,6 +1,7 @@
 /**
  * Asks npm whether any package of the project, or one that it needs in turn, has a known hole:
- * high and critical ones fail the check.
+ * high and critical ones fail the check. So does a package that its authors have given up, as they
+ * do with versions that have holes: that much every registry says, a mirror without audits too.
  *
  * @module
  */
@@ -61,6 +62,22 @@ export function readAudit(output: string): Audit {
   return { problems };
 }
 
+/**
+ * Finds the packages that their authors advise against.
+ *
+ * @param lock What `npm install` wrote into `package-lock.json`.
+ * @returns One sentence for each.
+ */
+export function readDeprecated(lock: string): string[] {
+  const { packages } = JSON.parse(lock);
+  return Object.entries(Object(packages)).flatMap(([path, found]) => {
+    const { version, deprecated } = Object(found);
+    if (typeof deprecated !== "string") return [];
+    const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
+    return [`${name} ${version} is deprecated: ${deprecated}`];
+  });
+}
+
 async function npm(folder: string, ...args: string[]): Promise<string> {
   const command = new Deno.Command("npm", { args, cwd: folder, stdin: "null" });
   // Exits with 1 for holes as for failures: the text tells which.
@@ -70,8 +87,8 @@ async function npm(folder: string, ...args: string[]): Promise<string> {
 /**
  * Asks npm about the project's packages.
  *
- * @returns One sentence for each hole. Where npm's registry has no such service, as a mirror of it,
- * that is printed, and is no problem: nothing in the project can mend it.
+ * @returns One sentence for each hole and each deprecated package. Where npm's registry has no audits,
+ * as a mirror of it, that is printed, and is no problem: nothing in the project can mend it.
  */
 export async function checkAudit(): Promise<string[]> {
   const folder = await Deno.makeTempDir();
@@ -83,12 +100,15 @@ export async function checkAudit(): Promise<string[]> {
     );
     // Peers that disagree are no concern here: each version is asked about.
     await npm(folder, "install", "--package-lock-only", "--ignore-scripts", "--legacy-peer-deps");
-    await Deno.stat(`${folder}/package-lock.json`);
+    const deprecated = readDeprecated(await Deno.readTextFile(`${folder}/package-lock.json`));
     const { problems, unknown } = readAudit(await npm(folder, "audit", "--json"));
     if (unknown !== undefined) {
-      console.log(`NOT AUDITED: the registry doesn't say which packages have holes (${unknown})`);
+      console.log(
+        `NOT AUDITED: the registry doesn't say which packages have holes (${unknown}); ` +
+          `deprecated ones: ${deprecated.length}`,
+      );
     }
-    return problems;
+    return [...problems, ...deprecated];
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { dependenciesOf, readAudit } from "../../scripts/check_audit.ts";
+import { dependenciesOf, readAudit, readDeprecated } from "../../scripts/check_audit.ts";
 
 Deno.test("what is audited are npm's packages, each version once", () => {
   const imports = {
@@ -48,4 +48,16 @@ Deno.test("a registry that can't be asked is no hole, and no clean bill either",
   const refused = JSON.stringify({ message: "405 Method Not Allowed", statusCode: 405 });
   assertEquals(readAudit(refused), { problems: [], unknown: "405 Method Not Allowed" });
   assertEquals(readAudit("").unknown, "npm audit printed no JSON");
+});
+
+Deno.test("a package that its authors have given up is a problem", () => {
+  const lock = JSON.stringify({
+    lockfileVersion: 3,
+    packages: {
+      "": { name: "audited", version: "1.0.0" },
+      "node_modules/ws": { version: "8.23.0" },
+      "node_modules/a/node_modules/@old/tar": { version: "1.0.0", deprecated: "Has a hole" },
+    },
+  });
+  assertEquals(readDeprecated(lock), ["@old/tar 1.0.0 is deprecated: Has a hole"]);
 });
