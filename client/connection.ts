@@ -32,6 +32,7 @@ import {
   type OutgoingMessage,
 } from "../protocol/messages.ts";
 import { MsgpackDecoder, MsgpackEncoder } from "../protocol/msgpack_codec.ts";
+import { isHidden, onWake } from "./_wake.ts";
 import { CLOSE_LOST } from "../session/closing.ts";
 import type { Codec, Extended, Link, LoadedLater, Outlet, SessionHost } from "./_link.ts";
 import { findWebSocket } from "./_websocket.ts";
@@ -521,34 +522,17 @@ function isOtherWire(error: unknown, wire: Wire): boolean {
 /** Waits, but not when the network or the user has come back. */
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const wake = () => {
-      if (!isHidden()) done();
-    };
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", done);
-      globalThis.removeEventListener?.("online", done);
-      pageOf()?.removeEventListener("visibilitychange", wake);
+      forget();
       resolve();
     };
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done);
-    globalThis.addEventListener?.("online", done);
-    pageOf()?.addEventListener("visibilitychange", wake);
+    const forget = onWake(done);
     if (signal.aborted) done();
   });
-}
-
-/** What a browser's page says of itself; other runtimes and workers have none. */
-type Page = EventTarget & { readonly visibilityState: string };
-
-function pageOf(): Page | undefined {
-  return Reflect.get(globalThis, "document");
-}
-
-/** A page that nobody sees waits long, so that a hundred hidden tabs don't come back at once. */
-function isHidden(): boolean {
-  return pageOf()?.visibilityState === "hidden";
 }
 
 function checkReconnect(options: ReconnectOptions = {}): Required<ReconnectOptions> {

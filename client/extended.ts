@@ -37,6 +37,7 @@ import type {
   Subscribers,
 } from "./_link.ts";
 import { Packing, Unpacking } from "./_compression.ts";
+import { onWake } from "./_wake.ts";
 import { RemoteSubscriptions } from "./_remote_subscriptions.ts";
 import type { CallerStats, Happened, SessionEvent } from "./stats.ts";
 
@@ -215,6 +216,9 @@ function ticketOf({ features, hawser }: Link): Ticket | undefined {
   return features.has("resume") ? readTicket(hawser) : undefined;
 }
 
+/** How long a server has for a sign of life once the machine or its network is back, in ms. */
+const PROBE_TIME = 5_000;
+
 /** Calls a Hawser server, and is called by it. */
 class ExtendedCaller implements Caller {
   /** What the server knows of the session's subscriptions. */
@@ -228,6 +232,7 @@ class ExtendedCaller implements Caller {
   #heard = true;
   #asked = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #forgetWake = () => {};
   /** The last one while there is none: it can still encode. */
   #link: Link;
   #connected = true;
@@ -287,7 +292,19 @@ class ExtendedCaller implements Caller {
       })
       : undefined;
     this.#heartbeat = this.has("ping") ? heartbeat : 0;
+    this.#watch();
+  }
+
+  /** Keeps an eye on the connection. */
+  #watch(): void {
+    if (this.#heartbeat === 0) return;
+    this.#forgetWake = onWake(() => this.#probe());
     this.#beat();
+  }
+
+  #watchNoMore(): void {
+    clearTimeout(this.#timer);
+    this.#forgetWake();
   }
 
   /**
@@ -296,8 +313,10 @@ class ExtendedCaller implements Caller {
    * says nothing.
    */
   #beat(): void {
-    if (this.#heartbeat === 0) return;
+    const due = Date.now() + this.#heartbeat;
     this.#timer = setTimeout(() => {
+      // The machine was asleep, and meanwhile the server may have given this side up.
+      if (Date.now() - due > this.#heartbeat) return this.#probe();
       if (this.#heard) this.#heard = this.#asked = false;
       else if (this.#asked) return this.#link.lose("No sign of life");
       else {
@@ -307,6 +326,19 @@ class ExtendedCaller implements Caller {
       }
       this.#beat();
     }, this.#heartbeat);
+  }
+
+  /** The machine or its network was away: the server has to answer at once, or the socket is given up. */
+  #probe(): void {
+    clearTimeout(this.#timer);
+    this.#heard = false;
+    this.#asked = true;
+    const timeout = Math.min(this.#heartbeat, PROBE_TIME);
+    this.ping({ timeout }).catch(() => {});
+    this.#timer = setTimeout(() => {
+      if (this.#heard) this.#beat();
+      else this.#link.lose("No sign of life");
+    }, timeout);
   }
 
   /** The id that the server gave. */
@@ -385,7 +417,7 @@ class ExtendedCaller implements Caller {
    */
   suspend(): number {
     this.#connected = false;
-    clearTimeout(this.#timer);
+    this.#watchNoMore();
     return this.#reliable ? ticketOf(this.#link)?.window ?? 0 : 0;
   }
 
@@ -401,7 +433,7 @@ class ExtendedCaller implements Caller {
     if (missing === undefined) return false;
     this.#link = link;
     this.#connected = this.#heard = true;
-    this.#beat();
+    this.#watch();
     for (const { frames, order } of missing) link.transmit(frames, order);
     this.subscriptions?.resumed();
     return true;
@@ -412,7 +444,7 @@ class ExtendedCaller implements Caller {
   }
 
   end(close: CloseInfo): void {
-    clearTimeout(this.#timer);
+    this.#watchNoMore();
     this.#connected = false;
     this.#peer.end(close);
   }

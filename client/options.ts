@@ -77,6 +77,8 @@ export interface ConnectOptions {
   /**
    * After how long without a word the server is asked for a sign of life, in ms;
    * after as long again without one the connection counts as broken. 0 is never.
+   * When the network or the machine has been away, or a page is looked at again,
+   * it is asked at once, and has 5 s.
    * Only with a server that agreed on `ping`.
    *
    * @default {30000}

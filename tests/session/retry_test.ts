@@ -275,6 +275,75 @@ Deno.test("a page that nobody sees waits long, and comes back when it is looked 
   }
 });
 
+Deno.test("a page that nobody sees doesn't come back with the network, among all the others", async () => {
+  const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+  Reflect.set(globalThis, "document", document);
+  try {
+    await using server = createServer({ resumeWindow: 0 });
+    const { session, cut } = await pair(server, {
+      reconnect: { initialDelay: 1e9, maxDelay: 1e9 },
+    });
+    cut();
+    await settle0();
+    globalThis.dispatchEvent(new Event("online"));
+    await settle();
+    assertEquals(session.status.state, "waiting");
+    await session.close();
+  } finally {
+    Reflect.deleteProperty(globalThis, "document");
+  }
+});
+
+/** Goes away without a word, and comes back in each of the ways that one can notice. */
+const WAKES: readonly (readonly [how: string, wake: (time: FakeTime) => void | Promise<void>])[] = [
+  ["the network is back", () => void globalThis.dispatchEvent(new Event("online"))],
+  ["somebody looks at the page", () => {
+    const document: unknown = Reflect.get(globalThis, "document");
+    if (document instanceof EventTarget) document.dispatchEvent(new Event("visibilitychange"));
+  }],
+  ["the machine has slept", async (time) => {
+    const { now } = Date;
+    Reflect.set(Date, "now", () => now() + 3_600_000);
+    await time.advance(time.next ?? 0);
+  }],
+];
+
+for (const [how, wake] of WAKES) {
+  Deno.test(`a connection that died meanwhile is given up soon when ${how}`, async () => {
+    const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    Reflect.set(globalThis, "document", document);
+    await using server = createServer();
+    using time = new FakeTime();
+    try {
+      const connecting = pair(server, { reconnect: { initialDelay: 0 } });
+      await time.settle();
+      const { session, mute } = await connecting;
+      const states: string[] = [];
+      (async () => {
+        for await (const status of session.statuses()) states.push(status.state);
+      })();
+      // One that lives answers, and stays.
+      await wake(time);
+      await time.advance(6000);
+      assertEquals(states, ["open"]);
+      mute();
+      await wake(time);
+      await time.advance(4999);
+      assertEquals(states, ["open"]);
+      await time.advance(1);
+      assertEquals(states, ["open", "waiting", "connecting", "open"]);
+      assertEquals(session.status.state === "open" && session.status.resumed, true);
+      const closing = session.close();
+      await time.settle();
+      await closing;
+      await server.close({ drain: 0 });
+      assertEquals(time.pending, 0);
+    } finally {
+      Reflect.deleteProperty(globalThis, "document");
+    }
+  });
+}
+
 /** Lets a break be noticed, but no timer pass. */
 async function settle0(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
