@@ -6,7 +6,7 @@
  *
  * Each line (`call-64`, `connect`, `fanout-64B`, `down-16MB`, …) runs for some seconds against a fresh
  * server on Deno, with the load client; `batch:NAME` has it send and take batches, `hawser:NAME` is
- * Hawser's own client.
+ * Hawser's own client, and `client:NAME` looks at that client instead of the server.
  *
  * @module
  */
@@ -33,7 +33,7 @@ function placeOf(name: string, url: string): string {
   if (name === "(garbage collector)") return "collecting garbage";
   if (name === "(program)" || url === "") return "outside JavaScript: sockets, the kernel";
   if (url.startsWith("ext:") || url.startsWith("node:")) return "Deno's own JavaScript";
-  const folder = url.match(/\/(protocol|session|server|adapters|scripts)\//)?.[1];
+  const folder = url.match(/\/(protocol|session|server|client|adapters|scripts)\//)?.[1];
   return folder === "scripts" ? "the benchmark" : `Hawser, ${folder ?? "elsewhere"}`;
 }
 
@@ -67,43 +67,46 @@ function read(profile: Profile): { places: Map<string, number>; functions: Map<s
 }
 
 async function profile(asked: string): Promise<void> {
-  const [, client = "", name = ""] = /^(?:(batch|hawser):)?(.+)$/.exec(asked) ?? [];
+  const [, client = "", name = ""] = /^(?:(batch|hawser|client):)?(.+)$/.exec(asked) ?? [];
   const line = LINES.find((one) => one.name === name);
   if (line === undefined) {
     throw new TypeError(`No line is called ${JSON.stringify(name)}`);
   }
   const { work } = line;
   const folder = await Deno.makeTempDir({ prefix: "hawser-profile-" });
+  const isClient = client === "client";
+  const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
   const server = await Child.start("Hawser's server", [
-    ...["deno", "--cpu-prof", `--cpu-prof-dir=${folder}`, side("hawser_server.ts")],
+    ...["deno", ...(isClient ? [] : flags), side("hawser_server.ts")],
   ]);
+  const own = isClient || client === "hawser";
   const load = await Child.start("the client", [
-    ...["deno", side(client === "hawser" ? "hawser_client.ts" : "raw_client.ts")],
+    ...["deno", ...(isClient ? flags : []), side(own ? "hawser_client.ts" : "raw_client.ts")],
     ...[server.port, client === "batch" ? "batch" : "wslink", "Hawser's server"],
   ]);
+  const watched = isClient ? load : server;
   const session = await connect(`ws://127.0.0.1:${server.port}/ws`, { wire: "msgpack" });
   const connections = work.kind === "fanout" ? work.receivers - 1 : 1;
   await load.ask({ do: "resize", connections });
   await load.ask({ do: "run", work, milliseconds: TIME / 3 });
   const before = await session.call<number>("bench.allocated");
-  const cpu = server.cpuSeconds();
+  const cpu = watched.cpuSeconds();
   const { count, seconds } = await load.ask({ do: "run", work, milliseconds: TIME });
-  const spent = (server.cpuSeconds() - cpu) * 1e6 / Number(count);
+  const spent = (watched.cpuSeconds() - cpu) * 1e6 / Number(count);
   const allocated = (await session.call<number>("bench.allocated") - before) / Number(count);
   await session.close();
-  await load.stop();
+  await load.end();
   await server.end();
   const [file] = [...Deno.readDirSync(folder)];
   const found = read(JSON.parse(await Deno.readTextFile(`${folder}/${file?.name}`)));
   await Deno.remove(folder, { recursive: true });
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+  const heap = isClient ? "" : `, ${digits(allocated)} bytes of V8's heap`;
   console.log(
     `\n## ${asked}: ${line.title}\n\n${
       digits(Number(count) / Number(seconds))
     } a second; for each ` +
-      `${digits(spent)} µs of the server's processor time, ${
-        digits(allocated)
-      } bytes of V8's heap.\n`,
+      `${digits(spent)} µs of the ${isClient ? "client" : "server"}'s processor time${heap}.\n`,
   );
   const rows = (map: Map<string, number>, most: number) =>
     [...map].slice(0, most).map(([key, share]) => [key, percent(share)]);
@@ -112,7 +115,8 @@ async function profile(asked: string): Promise<void> {
 }
 
 if (Deno.env.get("HAWSER_REGISTRY") === undefined) await chooseRegistry();
-const names = Deno.args.length > 0
-  ? Deno.args
-  : ["call-1", "call-64", "batch:call-64", "connect", "batch:fanout-64B", "fanout", "down-16MB"];
+const names = Deno.args.length > 0 ? Deno.args : [
+  ...["call-1", "call-64", "batch:call-64", "client:call-64", "connect", "publish-64B"],
+  ...["batch:fanout-64B", "fanout", "down-1MB", "down-16MB", "up-16MB"],
+];
 for (const name of names) await profile(name);

@@ -31,6 +31,7 @@ export type Command =
  * @param load What does the work.
  */
 export async function obey(load: Load): Promise<void> {
+  process.on("SIGTERM", () => process.exit(0)); // so that a profile is written
   await load.resize(1);
   process.stdout.write('{"ready":true}\n');
   for await (const line of createInterface({ input: process.stdin })) {
