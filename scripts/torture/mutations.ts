@@ -61,10 +61,9 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "recovery: a session is taken up that only the server has",
-    file: "client/session.ts",
-    find:
-      "if (!resumed && link.agreement?.received !== undefined && link.clientId === this.#clientId) {",
-    replace: "if (this.#clientId === undefined) {",
+    file: "client/extended.ts",
+    find: "return isResumed ? false : undefined;",
+    replace: "return undefined;",
     tests: [resume],
   },
   {
@@ -98,8 +97,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "limit: suspended sessions",
     file: "server/server.ts",
-    find: "if (this.#suspended.size > limits.suspendedSessions) oldest?.close(1006);",
-    replace: "",
+    find: "if (this.#suspended.size <= limits.suspendedSessions) return;",
+    replace: "if (this.#suspended.size > 0) return;",
     tests: [resume],
   },
   {
@@ -118,15 +117,15 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "safe calls: made again with a server that was restarted",
-    file: "client/session.ts",
-    find: "if (epoch !== undefined && caller.epoch !== epoch) {",
-    replace: "if (false) {",
+    file: "client/_late_calls.ts",
+    find: "if (begun && caller.epoch !== begun.epoch) {",
+    replace: 'if (begun?.epoch === "") {',
     tests: [retry],
   },
   {
     name: "safe calls: never made again",
-    file: "client/session.ts",
-    find: 'if (retry === "safe") return this.#callSafely(method, args, options);',
+    file: "client/_late_calls.ts",
+    find: 'if (options.retry === "safe") return callSafely(method, args, options);',
     replace: "",
     tests: [retry, model],
   },
@@ -266,8 +265,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "limit: depth (1.x)",
     file: "protocol/json_codec.ts",
-    find: "checkDepth(value, this.limits.depth);",
-    replace: "",
+    find: "checkShape(value, this.limits.depth, this.limits.keys);",
+    replace: "checkShape(value, 1e9, this.limits.keys);",
     tests: [json],
   },
 ];
