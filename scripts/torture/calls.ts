@@ -5,31 +5,45 @@ import { Proxy } from "./_proxy.ts";
 /** What breaks without a word is found by the client's heartbeat, in about a second: it is rare. */
 const KINDS = [...Array(8).fill("cut"), "half-close", "black hole"] as const;
 
-/** Safe calls through cuts: half of them with sessions that can be resumed, half without. */
+/**
+ * Safe calls through cuts: half of them with sessions that can be resumed, half without, and some
+ * more over a long way on which each byte travels alone.
+ */
 export async function safeCalls({ quick, random, log }: Trial): Promise<Figure[]> {
-  const calls = quick ? 500 : 20_000;
-  const faults = quick ? 10 : 200;
+  const half = quick ? 250 : 10_000;
+  const cuts = quick ? 5 : 100;
   const figures: Figure[] = [];
   // Hardly any session is there still after 1 ms: their calls are made again by their keys.
-  for (const [name, window] of [["resumed", 30_000], ["lost", 1]] as const) {
+  const trials = [
+    { name: "sessions resumed", window: 30_000, calls: half, faults: cuts, way: {} },
+    { name: "sessions lost", window: 1, calls: half, faults: cuts, way: {} },
+    {
+      name: "split at every byte",
+      window: 30_000,
+      calls: half / (quick ? 1 : 10),
+      faults: cuts / (quick ? 1 : 10),
+      way: { split: 1, delay: 5 },
+    },
+  ];
+  for (const { name, window, calls, faults, way } of trials) {
     const { child: server, hello } = await Child.start("calls_server.ts", [window]);
     await using _server = server;
-    await using proxy = new Proxy(hello.port ?? 0, random);
+    await using proxy = new Proxy(hello.port ?? 0, random, way);
     const most = calls * 100 / faults;
-    proxy.plan({ faults: faults / 2, bytes: [300, most], kinds: KINDS });
+    proxy.plan({ faults, bytes: [300, most], kinds: KINDS });
     const { child: client } = await Child.start("calls_client.ts", [proxy.port, 4]);
     await using _client = client;
-    const { answered, wrong, failed, resumed, anew } = await client.ask("call", calls / 2, 16);
+    const { answered, wrong, failed, resumed, anew } = await client.ask("call", calls, 16);
     const { distinct, total, most: twice } = await server.ask("runs");
     log(`${[...proxy.kinds].map(([kind, times]) => `${times} ${kind}`).join(", ")}`);
     figures.push({
-      promise: `${count(calls / 2)} safe calls over ${faults / 2} cuts, sessions ${name}: ` +
+      promise: `${count(calls)} safe calls over ${faults} cuts, ${name}: ` +
         "each executed once, each answered",
       measured: `${count(answered ?? 0)} answered, ${wrong} wrong, ${failed} failed; ` +
         `${count(distinct ?? 0)} executed, ${(total ?? 0) - (distinct ?? 0)} again; ` +
         `${proxy.faults} cuts: ${resumed} resumed, ${anew} begun anew`,
-      kept: answered === calls / 2 && distinct === calls / 2 && total === distinct &&
-        twice === 1 && proxy.faults >= faults / 2,
+      kept: answered === calls && distinct === calls && total === distinct &&
+        twice === 1 && proxy.faults >= faults,
     });
   }
   return figures;
