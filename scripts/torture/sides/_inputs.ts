@@ -24,6 +24,7 @@ const METHODS = [
   "wslink.stream.credit",
   "wslink.stream.cancel",
   "wslink.binary.attachment",
+  "fuzz.log",
   "fuzz.echo",
   "fuzz.rows",
   "fuzz.sum",
@@ -74,6 +75,26 @@ const maybe = <T>(given: fc.Arbitrary<T>) => fc.option(given, { nil: undefined }
 const known = fc.tuple(fc.constantFrom("rpc", "system"), fc.constantFrom("c0", "server"), fc.nat(9))
   .map((parts) => parts.join(":"));
 
+const place = fc.record({
+  epoch: fc.constantFrom("e", ""),
+  offset: fc.nat(20),
+  topic: maybe(fc.constant("fuzz.log")),
+  log: maybe(fc.nat(2)),
+  head: maybe(fc.nat(20)),
+  gap: maybe(fc.record({ epoch: fc.constant("e"), offset: fc.nat(20) })),
+});
+
+const kwargs = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      since: maybe(fc.record({ "fuzz.log": fc.oneof(place, value) })),
+      last: maybe(fc.oneof(fc.nat(20), value)),
+    }),
+  },
+);
+
 const meta = fc.record({
   seq: maybe(fc.nat(5)),
   timeout: maybe(fc.nat(100)),
@@ -81,6 +102,8 @@ const meta = fc.record({
   stream: maybe(fc.boolean()),
   streams: maybe(fc.constantFrom([0], [1], [0, 1])),
   key: maybe(fc.constantFrom("a", "b")),
+  log: maybe(fc.nat(2)),
+  offset: maybe(fc.nat(20)),
 });
 
 /** A message whose shape is right: what it says may still make no sense. */
@@ -89,13 +112,19 @@ const right = fc.oneof(
     wslink: fc.constant("1.0"),
     id: known,
     method: fc.constantFrom(...METHODS),
-    args: fc.array(fc.oneof(known, fc.nat(100), value), { maxLength: 3 }),
-    kwargs: fc.constant({}),
+    args: fc.array(fc.oneof(known, fc.nat(100), place, fc.constant("fuzz.log"), value), {
+      maxLength: 3,
+    }),
+    kwargs,
     hawser: maybe(meta),
   }),
   fc.record({
     wslink: fc.constant("1.0"),
-    id: fc.oneof(known, text.map((topic) => `publish:${topic}:0`)),
+    id: fc.oneof(
+      known,
+      fc.constant("publish:fuzz.log:0"),
+      text.map((topic) => `publish:${topic}:0`),
+    ),
     result: value,
     hawser: maybe(meta),
   }),

@@ -3,6 +3,7 @@ import {
   connect,
   ConnectionClosedError,
   type ConnectOptions,
+  GapError,
   ProtocolError,
   QueueFullError,
   RpcError,
@@ -18,7 +19,7 @@ import {
   HELLO_METHOD,
   type Wire,
 } from "@hawser/hawser/protocol";
-import { createServer, procedure, serve } from "@hawser/hawser/server";
+import { createServer, procedure, serve, topic } from "@hawser/hawser/server";
 import { obey } from "./_obey.ts";
 import { Inputs } from "./_inputs.ts";
 
@@ -79,6 +80,7 @@ function isStream(value: unknown): value is AsyncIterable<unknown> {
 
 const server = createServer({
   procedures,
+  topics: { "fuzz.log": topic({ history: { count: 10 } }) },
   heartbeat: 0,
   limits: { suspendedSessions: 50, messageSize: 1_000_000, frameSize: 1_000_000 },
   onError: (error, { method }) => {
@@ -140,6 +142,7 @@ async function attackServer(inputs: Inputs, greet: boolean): Promise<void> {
   for (let i = 0; i < 30 && !closed; i++) {
     counts.inputs++;
     feed(inputs.next());
+    if (i % 8 === 0) server.publish("fuzz.log", i);
     if (i % 10 === 9) await Promise.resolve();
   }
   connection.ended({ code: closed || random.below(2) ? 1000 : 1006, reason: "" });
@@ -219,6 +222,7 @@ async function attackClient(inputs: Inputs, wire: Wire, greet: boolean): Promise
   try {
     const session = await connect(`ws://fuzz/ws`, options);
     session.subscribe("wslink_bin0", () => {});
+    session.subscribe("fuzz.log", () => {}, { last: 3 });
     const calls = [
       session.call("fuzz.echo", [1]),
       session.call("fuzz.wait", [], { retry: "safe", timeout: 1000 }),
@@ -234,7 +238,14 @@ async function attackClient(inputs: Inputs, wire: Wire, greet: boolean): Promise
 }
 
 function typed(error: unknown): void {
-  const known = [ProtocolError, RpcError, ConnectionClosedError, TimeoutError, QueueFullError];
+  const known = [
+    ProtocolError,
+    RpcError,
+    ConnectionClosedError,
+    TimeoutError,
+    QueueFullError,
+    GapError,
+  ];
   if (!known.some((known) => error instanceof known)) complain("untyped", error);
 }
 
