@@ -20,6 +20,7 @@ const tasks = new Map<string, [string, ...string[]]>([
   ["bench:streams", ["run", "-A", "scripts/bench/streams.ts"]],
   ["torture", ["run", "-A", "--v8-flags=--expose-gc", "scripts/torture/main.ts"]],
   ["bench:flow", ["run", "-A", "scripts/bench/flow.ts"]],
+  ["bench:compression", ["run", "-A", "scripts/bench/compression.ts"]],
   ["ok", ["run", "-A", "scripts/ok.ts"]],
   ["check", ["check", "--doc"]],
   ["lock", ["run", "-A", "scripts/check_lock.ts"]],
