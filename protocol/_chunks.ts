@@ -142,14 +142,14 @@ export class Reassembler {
       );
     }
     if (frame.length > limits.frameSize) {
-      throw tooLarge("A frame", frame.length, limits.frameSize);
+      throw tooLarge("A frame", frame.length, limits, "frameSize");
     }
     const id = readUint32(frame, at);
     const offset = readUint32(frame, at + 4);
     const total = readUint32(frame, at + 8);
     const length = frame.length - start;
     if (total > limits.messageSize) {
-      throw tooLarge("A message", total, limits.messageSize);
+      throw tooLarge("A message", total, limits);
     }
     let message = this.#pending.get(id);
     if (message === undefined && offset === 0 && total > 0) {
@@ -168,6 +168,7 @@ export class Reassembler {
         throw new ProtocolError(
           "policy",
           `At most ${limits.incompleteMessages} messages may be incomplete`,
+          { limit: "incompleteMessages" },
         );
       }
       message = new PartialMessage(total);
@@ -190,12 +191,13 @@ export class Reassembler {
     this.#count(message, 1);
     const { messageSize } = limits;
     if (this.#held > messageSize) {
-      throw tooLarge("Incomplete messages together", this.#held, messageSize);
+      throw tooLarge("Incomplete messages together", this.#held, limits);
     }
     if ((this.#pieces - MIN_PIECES) * CHUNK_COST > messageSize) {
       throw new ProtocolError(
         "too-large",
         `Incomplete messages are in ${this.#pieces} pieces, too many for at most ${messageSize} bytes`,
+        { limit: "messageSize" },
       );
     }
     return false;
@@ -285,10 +287,16 @@ class PartialMessage {
   }
 }
 
-function tooLarge(what: string, size: number, limit: number): ProtocolError {
+function tooLarge(
+  what: string,
+  size: number,
+  limits: ReassemblyLimits,
+  limit: "frameSize" | "messageSize" = "messageSize",
+): ProtocolError {
   return new ProtocolError(
     "too-large",
-    `${what} has ${size} bytes, at most ${limit} are allowed`,
+    `${what} has ${size} bytes, at most ${limits[limit]} are allowed`,
+    { limit },
   );
 }
 

@@ -430,7 +430,7 @@ class Reader {
    * therefore the limit on all of them.
    */
   #open(elements: number, depth: number): void {
-    if (depth === 0) throw malformed("nested too deep");
+    if (depth === 0) throw malformed("nested too deep", { limit: "depth" });
     const rest = this.#end - this.#at;
     if (elements > rest) {
       throw malformed(`${elements} values declared, ${rest} bytes left`);
@@ -481,7 +481,7 @@ class Reader {
     try {
       return decodeUtf8.decode(this.#bytes.subarray(start, start + length));
     } catch (cause) {
-      throw malformed("a string that is no UTF-8", cause);
+      throw malformed("a string that is no UTF-8", { cause });
     }
   }
 
@@ -586,8 +586,9 @@ function readAscii(bytes: Uint8Array, start: number, end: number): string | unde
   return text;
 }
 
-function malformed(what: string, cause?: unknown): ProtocolError {
-  return new ProtocolError("malformed", `Malformed msgpack: ${what}`, {
-    cause,
-  });
+function malformed(
+  what: string,
+  options?: ConstructorParameters<typeof ProtocolError>[2],
+): ProtocolError {
+  return new ProtocolError("malformed", `Malformed msgpack: ${what}`, options);
 }

@@ -40,12 +40,16 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
 
 /** The same limit on both wires. */
 export function tooManyValues(limit: number): ProtocolError {
-  return new ProtocolError("too-large", `A message has more than ${limit} values`);
+  return new ProtocolError("too-large", `A message has more than ${limit} values`, {
+    limit: "values",
+  });
 }
 
 /** The same limit on both wires. */
 export function tooManyKeys(count: number, limit: number): ProtocolError {
-  return new ProtocolError("too-large", `A map has ${count} keys, at most ${limit} are allowed`);
+  return new ProtocolError("too-large", `A map has ${count} keys, at most ${limit} are allowed`, {
+    limit: "keys",
+  });
 }
 
 /** What an encoder throws where it stands; the path is looked up afterwards, so that the fast path keeps none. */

@@ -384,6 +384,7 @@ function checked(
     throw new ProtocolError(
       "too-large",
       `A compressed message has ${size} bytes, at most ${messageSize} are allowed`,
+      { limit: "messageSize" },
     );
   }
   if (size > bytes.length * MAX_RATIO) {

@@ -208,21 +208,32 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   /** What the complaint is about. */
   readonly code: ProtocolErrorCode;
+  /** The limit that was reached; `undefined` if it is none. */
+  readonly limit:
+    | "attachments"
+    | "depth"
+    | "frameSize"
+    | "incompleteMessages"
+    | "keys"
+    | "messageSize"
+    | "values"
+    | undefined;
 
   /**
    * Makes the error.
    *
    * @param code What the complaint is about.
    * @param message What was expected and what came.
-   * @param options The standard `cause`.
+   * @param options The standard `cause`, and the limit that was reached.
    */
   constructor(
     code: ProtocolErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly limit?: ProtocolError["limit"] } = {},
   ) {
     super(message, options);
     this.code = code;
+    this.limit = options.limit;
   }
 
   /** The WebSocket close code that a server ends the connection with. */

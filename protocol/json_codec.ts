@@ -234,6 +234,7 @@ export class JsonDecoder implements Decoder {
       throw new ProtocolError(
         "too-large",
         `A frame has ${size} bytes, at most ${this.limits.messageSize} are allowed`,
+        { limit: "messageSize" },
       );
     }
     if (typeof frame !== "string") {
@@ -282,6 +283,7 @@ export class JsonDecoder implements Decoder {
       throw new ProtocolError(
         "policy",
         `At most ${this.limits.attachments} attachments may be announced ahead`,
+        { limit: "attachments" },
       );
     }
   }
@@ -310,6 +312,7 @@ export class JsonDecoder implements Decoder {
         throw new ProtocolError(
           "too-large",
           `A message has more than ${attachments} attachments or ${messageSize} bytes`,
+          { limit: this.#waiting.size > attachments ? "attachments" : "messageSize" },
         );
       }
       this.#drop(oldest);
@@ -351,7 +354,7 @@ export class JsonDecoder implements Decoder {
 function checkShape(value: unknown, depth: number, maxKeys: number): void {
   if (typeof value !== "object" || value === null) return;
   if (depth === 0) {
-    throw new ProtocolError("malformed", "Malformed JSON: nested too deep");
+    throw new ProtocolError("malformed", "Malformed JSON: nested too deep", { limit: "depth" });
   }
   if (Array.isArray(value)) {
     for (const child of value) checkShape(child, depth - 1, maxKeys);

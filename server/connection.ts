@@ -202,8 +202,12 @@ export class Connection implements AcceptedConnection {
       }
       this.#acks?.read(this.#received, onlyAcks);
     } catch (error) {
-      if (error instanceof ProtocolError) this.close(error.closeCode, error.message);
-      else {
+      if (error instanceof ProtocolError) {
+        // Until the hello is good, all that a message may be follows from one limit.
+        const limit = error.limit && (this.#state === "new" ? "helloSize" : error.limit);
+        if (limit) this.#host.counting.limit(limit);
+        this.close(error.closeCode, error.message);
+      } else {
         this.#host.report(error, { client: this.#session });
         this.close(1011, "Internal error");
       }

@@ -262,7 +262,8 @@ export const LIMIT_CASES: readonly Case[] = [
         peer.request("echo", [bad]);
         assertEquals((await peer.closed).code, code);
         assertEquals(await session.call("echo", [1]), 1);
-        assertEquals((await server.totals()).closed, { [code]: 1 });
+        const { limits, closed } = await server.totals();
+        assertEquals([limits, closed], [{ [limit]: 1 }, { [code]: 1 }]);
       },
     })),
     {
@@ -276,6 +277,8 @@ export const LIMIT_CASES: readonly Case[] = [
         for (let i = 1; i <= 5; i++) peer.sendFrame(frame(i));
         assertEquals((await peer.closed).code, 1008);
         assertEquals(await session.call("echo", [1]), 1);
+        const [limit = ""] = Object.keys(limits);
+        assertEquals((await server.totals()).limits, { [limit]: 1 });
       },
     },
   ]),

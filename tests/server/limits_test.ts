@@ -164,7 +164,31 @@ for (const wire of WIRES) {
       code: 1009,
       reason: "A map has 11 keys, at most 10 are allowed",
     });
-    assertEquals(server.stats().totals.closed, { 1009: 1 });
+    const { closed, limits } = server.stats().totals;
+    assertEquals([closed, limits], [{ 1009: 1 }, { keys: 1 }]);
+  });
+}
+
+for (const wire of WIRES) {
+  Deno.test(`what a message may be is counted by its limit, before a hello as the hello's (${wire})`, async () => {
+    await using server = limited({ messageSize: 10_000, values: 100, depth: 10 });
+    const ending: readonly unknown[] = ["x".repeat(20_000), Array(200).fill(0), [[[[[[[[[[
+      1,
+    ]]]]]]]]]]];
+    for (const bad of ending) {
+      const { peer } = await join(server, wire);
+      peer.request("echo", [bad]);
+      await peer.closed;
+    }
+    const stranger = new LocalPeer(server, wire);
+    stranger.request("echo", ["x".repeat(1000)]);
+    await stranger.closed;
+    // What is wrong and not too much is no limit's.
+    const { peer } = await join(server, wire);
+    peer.sendValue([]);
+    await peer.closed;
+    const { limits } = server.stats().totals;
+    assertEquals(limits, { messageSize: 1, values: 1, depth: 1, helloSize: 1 });
   });
 }
 
