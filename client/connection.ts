@@ -77,14 +77,13 @@ export async function open(
 ): Promise<ClientSession> {
   const {
     callTimeout = 300_000,
-    heartbeat = 0,
     outbox = 0,
     middleware = [],
     onError = (error: unknown) => console.error("Hawser: a subscriber threw", error),
   } = options;
   const connection = new Connection(url, options, later);
   checkNumber("callTimeout", callTimeout, 0);
-  checkNumber("heartbeat", heartbeat, 0);
+  checkNumber("heartbeat", options.heartbeat ?? 0, 0);
   checkNumber("outbox", outbox, 0);
   const session = new ClientSession({
     ...options,

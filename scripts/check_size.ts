@@ -13,7 +13,7 @@ import { pathOf } from "./_deno.ts";
 const goal = 9_000;
 
 /** What it may weigh, in bytes: what it does, with room for 3 %, so that it grows no further. */
-export const clientLimit = 14_750;
+export const clientLimit = 14_850;
 
 /** What the drop-in for wslink may add to the client, in bytes. */
 export const compatLimit = 6_400;
