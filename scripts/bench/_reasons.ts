@@ -34,9 +34,9 @@ export const REASONS: Readonly<Record<string, string>> = {
     "cost as much as wslink's, so a third of wslink's is out of reach with `Deno.serve`.",
   "idle":
     "beside Deno's socket a connection has a session, a queue, two codecs and their buffers: some 20 kB.",
-  "client":
-    "reconnecting, sessions that resume, retries and both codecs' messages are loaded at once; " +
-    "README.md says what comes later.",
+  "client": "a third of it is msgpack with its chunks and limits, some 30 % calls, streams and " +
+    "subscriptions, a fifth the sockets' life (hello, finding out the wire, coming back), and the " +
+    "rest messages, errors and limits. What only Hawser's servers need is loaded behind the hello.",
 };
 
 /** By a line's name: why any other library may be ahead on it. */
