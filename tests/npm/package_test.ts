@@ -56,11 +56,11 @@ test("a codec that isn't imported isn't bundled", async () => {
 const libraries = {
   "a browser's library": {
     ...{ lib: ["es2023", "esnext.disposable", "dom"], types: [] },
-    files: ["main.ts", "compat.ts"],
+    files: ["main.ts", "compat.ts", "platforms.ts"],
   },
   "Node's types alone": {
     ...{ lib: ["es2023", "esnext.disposable"], types: ["node"] },
-    files: ["main.ts", "compat.ts", "servers.ts"],
+    files: ["main.ts", "compat.ts", "platforms.ts", "node.ts"],
   },
 };
 
@@ -121,12 +121,13 @@ for (const runtime of Object.keys(runtimes)) {
   }
 }
 
-// The one runtime whose sockets are those of the package ws.
-for (const version of PYTHON_VERSIONS) {
-  test(`the npm edition's client in Node 20 uses wslink ${version} for Python`, async (t) => {
-    await using server = await startPythonUnderTest(version);
-    await prove(t, "Node 20 (npm)", server);
-  });
+for (const runtime of Object.keys(runtimes)) {
+  for (const version of PYTHON_VERSIONS) {
+    test(`the npm edition's client in ${runtime} uses wslink ${version} for Python`, async (t) => {
+      await using server = await startPythonUnderTest(version);
+      await prove(t, runtime, server);
+    });
+  }
 }
 
 /** Starts the server of the package in a runtime. */

@@ -13,6 +13,11 @@ const page = pathOf("docs/peers.md");
 const CHROMIUM_PLACES = ["hawser.js", "worker", "shared worker", "service worker"]
   .map((place) => `Chromium (${place})`);
 
+/** Where the packed npm edition runs. */
+const NPM_RUNTIMES = ["Node 20", "Node 22", "Node 24", "Bun", "Deno"].map((name) =>
+  `${name} (npm)`
+);
+
 function hawserRows(runtime: string): Row[] {
   return (["json", "msgpack"] as const).map((wire) =>
     clientRow({ maker: "hawser", wire }, runtime)
@@ -23,13 +28,12 @@ const rows: Row[] = [
   ...["Deno", "Chromium"].flatMap((runtime) =>
     (["1.12.4", "2.5.0", "both"] as const).map((version) => wslinkRow(version, runtime))
   ),
-  ...["Deno", "Node 22", "Chromium", ...CHROMIUM_PLACES, "Node 20 (npm)"].flatMap((runtime) => [
+  ...["Deno", "Node 22", "Chromium", ...CHROMIUM_PLACES, ...NPM_RUNTIMES].flatMap((runtime) => [
     ...PYTHON_VERSIONS.map((version) =>
       clientRow({ maker: "wslink", version, wire: wireOf(version) }, runtime)
     ),
     ...hawserRows(runtime),
   ]),
-  ...["Node 22 (npm)", "Node 24 (npm)", "Bun (npm)", "Deno (npm)"].flatMap(hawserRows),
 ].sort((a, b) => a.direction < b.direction ? 1 : a.direction > b.direction ? -1 : 0);
 
 /** The table as `deno fmt` leaves it. */
