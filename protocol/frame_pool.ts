@@ -37,7 +37,8 @@ export class FramePool {
    *
    * @param frame The frame, which is not read or sent again.
    */
-  recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
+  recycle(frame: Uint8Array<ArrayBuffer>): void {
+    const { buffer } = frame;
     const free = this.#free;
     if (free.includes(buffer)) return;
     free.push(buffer);
