@@ -18,7 +18,7 @@ import { describeModule, writeDeclarations } from "./npm_edition/api.ts";
 const sizeGoal = 150_000;
 
 /** What it may take, in bytes: what it does, with room for 3 %, so that it grows no further. */
-const sizeLimit = 355_000;
+const sizeLimit = 370_000;
 
 /** What a package's `package.json` says, as far as it is needed here. */
 interface PackageJson {
