@@ -229,6 +229,8 @@ export interface TopicLike {
   readonly description?: string;
   /** What is published. */
   readonly payload?: Schema | undefined;
+  /** Whether what is published is held to it. */
+  readonly validate?: boolean;
   /** What a subscriber's filter is. */
   readonly filter?: Schema | undefined;
   /** The part of a payload that a filter is interested in. */
@@ -248,7 +250,9 @@ export interface TopicLike {
   /** Called when somebody begins to listen. */
   readonly onFirstSubscriber?: (producing: never) => void | Promise<void>;
   /** Called when nobody listens any more. */
-  readonly onLastUnsubscriber?: () => void | Promise<void>;
+  readonly onLastUnsubscriber?: (topic: string) => void | Promise<void>;
+  /** Whether those two are about each topic of a pattern. */
+  readonly each?: boolean;
   /** How long nobody may listen until the producer is stopped, in ms. */
   readonly grace?: number;
   /** What is kept of it for those who missed it. */

@@ -10,6 +10,8 @@ import type { Producing } from "./topic.ts";
 
 /** What a definition needs of its server. */
 export interface DefinitionHost {
+  /** Whether payloads are held to their schemas where a topic doesn't say. */
+  readonly checkPayloads: boolean;
   publish(topic: string, value: unknown, options?: PublishOptions): number;
   report(error: unknown): void;
 }
@@ -27,10 +29,8 @@ export class Definition {
   readonly #options: TopicLike;
   readonly #grace: number;
   readonly #host: DefinitionHost;
-  /** How many subscriptions of each client are about it. */
-  readonly #listeners = new Map<ServerSession, number>();
-  #running: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #checks: boolean;
+  readonly #producers = new Map<string, Producer>();
 
   constructor(
     name: string,
@@ -39,6 +39,7 @@ export class Definition {
     history: History | undefined,
   ) {
     const { grace = 0, authorize, wslink = authorize === undefined } = options;
+    const { validate = host.checkPayloads } = options;
     if (!isInterest(name)) {
       throw new TypeError(`A topic's name is dot-separated words: received "${name}"`);
     }
@@ -51,6 +52,7 @@ export class Definition {
     this.minSize = minSizeOf(options.compress);
     this.#options = options;
     this.#grace = grace;
+    this.#checks = validate;
     this.#host = host;
   }
 
@@ -104,56 +106,106 @@ export class Definition {
     return this.#options.authorize !== undefined;
   }
 
-  listen(session: ServerSession): void {
-    this.#listeners.set(session, (this.#listeners.get(session) ?? 0) + 1);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#running === undefined) this.#start();
+  /**
+   * Holds a publication to the payload's schema, where that is asked for.
+   *
+   * @returns A promise if the schema takes its time.
+   * @throws {TypeError} If it doesn't fit.
+   */
+  check(payload: unknown, topic: string): void | Promise<void> {
+    const { payload: schema } = this.#options;
+    if (schema === undefined || !this.#checks) return;
+    const complain = (error: unknown) => {
+      const what = error instanceof RpcError ? JSON.stringify(error.data) : String(error);
+      throw new TypeError(`What is published on "${topic}" is refused by its schema: ${what}`);
+    };
+    try {
+      const parsed = parse(schema, payload, ["payload"]);
+      if (parsed instanceof Promise) return parsed.then(() => {}, complain);
+    } catch (error) {
+      complain(error);
+    }
   }
 
-  unlisten(session: ServerSession): void {
-    const count = this.#listeners.get(session) ?? 0;
+  /** A client listens to one of its topics, or to a pattern that meets its own. */
+  listen(session: ServerSession, name: string): void {
+    const producer = this.#producerOf(name);
+    const { listeners } = producer;
+    listeners.set(session, (listeners.get(session) ?? 0) + 1);
+    clearTimeout(producer.timer);
+    if (producer.running === undefined) this.#start(producer);
+  }
+
+  unlisten(session: ServerSession, name: string): void {
+    const producer = this.#producerOf(name);
+    const { listeners } = producer;
+    const count = listeners.get(session) ?? 0;
     if (count > 1) {
-      this.#listeners.set(session, count - 1);
+      listeners.set(session, count - 1);
       return;
     }
-    if (!this.#listeners.delete(session) || this.#listeners.size > 0) return;
-    if (this.#grace === 0) this.stop();
-    else this.#timer = setTimeout(() => this.stop(), this.#grace);
+    if (!listeners.delete(session) || listeners.size > 0) return;
+    if (this.#grace === 0) this.#stop(producer);
+    else producer.timer = setTimeout(() => this.#stop(producer), this.#grace);
   }
 
   /** Stops what runs, without waiting. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const running = this.#running;
-    if (running === undefined) return;
-    this.#running = undefined;
-    running.abort(new DOMException(`Nobody listens to ${this.name}`, "AbortError"));
-    const { onLastUnsubscriber } = this.#options;
-    if (onLastUnsubscriber) this.#run(() => onLastUnsubscriber());
+    for (const producer of [...this.#producers.values()]) this.#stop(producer);
   }
 
-  #start(): void {
+  #producerOf(name: string): Producer {
+    const topic = this.#options.each ? name : this.name;
+    let producer = this.#producers.get(topic);
+    if (producer === undefined) {
+      producer = { topic, listeners: new Map(), running: undefined, timer: undefined };
+      this.#producers.set(topic, producer);
+    }
+    return producer;
+  }
+
+  #stop(producer: Producer): void {
+    clearTimeout(producer.timer);
+    // Names may come from clients, so none is kept behind its last listener.
+    if (producer.listeners.size === 0) this.#producers.delete(producer.topic);
+    const { running, topic } = producer;
+    if (running === undefined) return;
+    producer.running = undefined;
+    running.abort(new DOMException(`Nobody listens to ${topic}`, "AbortError"));
+    const { onLastUnsubscriber } = this.#options;
+    if (onLastUnsubscriber) this.#run(() => onLastUnsubscriber(topic), running.signal);
+  }
+
+  #start(producer: Producer): void {
     const { onFirstSubscriber } = this.#options;
-    this.#running = new AbortController();
+    const { topic } = producer;
+    const running = new AbortController();
+    producer.running = running;
     if (onFirstSubscriber === undefined) return;
     const producing: Producing = {
-      topic: this.name,
-      signal: this.#running.signal,
-      publish: (value, options) => this.#host.publish(this.name, value, options),
+      topic,
+      signal: running.signal,
+      publish: (value, options) => this.#host.publish(topic, value, options),
     };
-    this.#run(() => Reflect.apply(onFirstSubscriber, undefined, [producing]));
+    this.#run(() => Reflect.apply(onFirstSubscriber, undefined, [producing]), running.signal);
   }
 
   /** An application's callback must not take the server down. */
-  async #run(callback: () => unknown): Promise<void> {
-    const signal = this.#running?.signal;
+  async #run(callback: () => unknown, signal: AbortSignal): Promise<void> {
     try {
       await callback();
     } catch (error) {
       // A producer that is stopped by its signal has done as it was told.
-      if (!(signal?.aborted && error === signal.reason)) this.#host.report(error);
+      if (!(signal.aborted && error === signal.reason)) this.#host.report(error);
     }
   }
+}
+
+/** What runs for one topic while somebody listens to it. */
+interface Producer {
+  readonly topic: string;
+  /** How many subscriptions of each client are about it. */
+  readonly listeners: Map<ServerSession, number>;
+  running: AbortController | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -83,7 +83,8 @@ export type {
   Subscribing,
   SubscriptionMiddleware,
 } from "./around.ts";
-export { type Caller, caller } from "./caller.ts";
+export { type Caller, caller, type CallerOfAll } from "./caller.ts";
+export type { PresenceOptions } from "./presence.ts";
 export type { CreateServer } from "./create.ts";
 export { type Call, type Procedure, procedure } from "./procedure.ts";
 export type { AnyMiddleware, Middleware, Next, WithState } from "../session/middleware.ts";

@@ -10,11 +10,32 @@ import { filterKey, PRESENCE_TOPIC } from "../protocol/interest.ts";
 import { overlaps } from "../protocol/patterns.ts";
 import type { RequestMessage } from "../protocol/messages.ts";
 import { checkTopic } from "../protocol/names.ts";
+import { Definition } from "./_definition.ts";
+import type { Client } from "./client.ts";
 import type { ServerSession } from "./session.ts";
 import type { ListeningObserver, Subscriptions } from "./subscriptions.ts";
 
+/** How clients know of each other. */
+export interface PresenceOptions {
+  /**
+   * Whether a client may know who is connected, or with a topic, who listens to
+   * it; asked for each question and each subscription, and for these again by
+   * `server.reauthorize()`. One that throws says no.
+   *
+   * @param client Who asks.
+   * @param topic The topic; `undefined` for everybody.
+   * @returns Whether it may.
+   *
+   * @default {undefined}
+   */
+  readonly authorize?: (client: Client, topic: string | undefined) => boolean | Promise<boolean>;
+}
+
 /** What presence needs of its server. */
 export interface PresenceHost {
+  readonly options: PresenceOptions;
+  /** Takes what `authorize` throws. */
+  report(error: unknown): void;
   readonly subscriptions: Subscriptions;
   /** Publishes to these, and to nobody else. */
   publish(topic: string, value: PresenceEvent, sessions: readonly ServerSession[]): void;
@@ -23,6 +44,8 @@ export interface PresenceHost {
 /** Who is present. */
 export class Presence implements ListeningObserver {
   readonly #host: PresenceHost;
+  /** What is asked before a client is told anything; absent if all may know. */
+  readonly #definition: Definition | undefined;
   /** Those that others may know of, in the order of their coming. */
   readonly #present = new Set<ServerSession>();
   /** Who listens to the topics that somebody asks about. */
@@ -35,6 +58,17 @@ export class Presence implements ListeningObserver {
    */
   constructor(host: PresenceHost) {
     this.#host = host;
+    const { authorize } = host.options;
+    this.#definition = authorize && new Definition(
+      PRESENCE_TOPIC,
+      {
+        wslink: false,
+        authorize: (client: Client, _filter: undefined, name: string) =>
+          authorize(client, name === PRESENCE_TOPIC ? undefined : watchedTopic(name)),
+      },
+      { checkPayloads: false, publish: () => 0, report: (error) => host.report(error) },
+      undefined,
+    );
     host.subscriptions.observe(this);
   }
 
@@ -82,19 +116,31 @@ export class Presence implements ListeningObserver {
   /**
    * Answers `wslink.presence`.
    *
+   * @param session Who asks.
    * @param request A topic, or nothing for everybody.
    * @returns Who is present, or listens to the topic.
-   * @throws {RpcError} -32602 if it is no topic.
+   * @throws {RpcError} -32602 if it is no topic; or a promise that rejects with
+   * -32005 if the client may not know.
    */
-  list({ args: [topic] }: RequestMessage): PresentClient[] {
-    const sessions = topic === undefined || topic === null
-      ? this.#present
-      : this.#host.subscriptions.listeners(checked(topic));
-    return [...sessions].filter((session) => this.#present.has(session)).map(toPresent);
+  list(
+    session: ServerSession,
+    { args: [given = null] }: RequestMessage,
+  ): PresentClient[] | Promise<PresentClient[]> {
+    const topic = given === null ? undefined : checked(given);
+    const list = () => {
+      const sessions = topic === undefined
+        ? this.#present
+        : this.#host.subscriptions.listeners(topic);
+      return [...sessions].filter((session) => this.#present.has(session)).map(toPresent);
+    };
+    if (this.#definition === undefined) return list();
+    const name = topic === undefined ? PRESENCE_TOPIC : `${PRESENCE_TOPIC}.${topic}`;
+    return this.#definition.authorize(session, undefined, name).then(list);
   }
 
-  owns(name: string): boolean {
-    return name === PRESENCE_TOPIC || !/[*>]/.test(name);
+  definitions(name: string): readonly Definition[] | undefined {
+    if (name !== PRESENCE_TOPIC && /[*>]/.test(name)) return undefined;
+    return this.#definition ? [this.#definition] : [];
   }
 
   watched(name: string, begun: boolean): void {

@@ -64,7 +64,7 @@ import { type Happened, type ServerEvent, type ServerStats, sumQueues } from "./
 import { equalSecrets } from "./_secrets.ts";
 import { type ServerSession, SessionCall, type SystemMethod } from "./session.ts";
 import type { Call } from "./procedure.ts";
-import { Presence } from "./presence.ts";
+import { Presence, type PresenceOptions } from "./presence.ts";
 import { type RevokeOptions, Subscriptions, type SubscriptionSelector } from "./subscriptions.ts";
 import { Replay } from "./_replay.ts";
 import type { PublicationMiddleware, SubscriptionMiddleware } from "./around.ts";
@@ -117,11 +117,12 @@ export interface ServerOptions<
   readonly strictTopics?: boolean;
   /**
    * Whether clients may know who else is connected, who listens to a topic, and
-   * what the others let them know with `connect()`'s `data`.
+   * what the others let them know with `connect()`'s `data`. With `authorize` it is
+   * asked which of them may.
    *
    * @default {false}
    */
-  readonly presence?: boolean;
+  readonly presence?: boolean | PresenceOptions;
   /**
    * Whether `compress` is offered to clients, though no topic or procedure has
    * that option: for calls whose arguments clients compress, and for
@@ -160,6 +161,15 @@ export interface ServerOptions<
    * @default {false}
    */
   readonly checkResults?: boolean;
+  /**
+   * Whether what is published is held to its topic's `payload` schema, where the
+   * topic's `validate` doesn't say. For development: it is the server's own data,
+   * many times a second, and a schema looks at every element of it. What doesn't
+   * fit goes to nobody, and `publish()` throws a `TypeError`.
+   *
+   * @default {false}
+   */
+  readonly checkPayloads?: boolean;
   /**
    * Whether clients may stop the server with `application.exit` and
    * `application.exit.later`, as wslink's clients do when they leave.
@@ -344,6 +354,7 @@ export class Server<
       heartbeat = 30_000,
       exposeErrors = false,
       checkResults = false,
+      checkPayloads = false,
       allowExit = false,
       extensions = true,
       resumeWindow = 30_000,
@@ -408,6 +419,7 @@ export class Server<
     this.#subscriptions = new Subscriptions(topics, {
       limit: limits.subscriptions,
       strict: strictTopics,
+      checkPayloads,
       publish: (topic, value, options) => this.#topics.publish(topic, value, options),
       report: (error, context) => report(error, context),
       limits,
@@ -430,6 +442,8 @@ export class Server<
     this.#topics = new TopicTable(clients, encoders, compressor, this.#subscriptions, replay);
     const present = presence
       ? new Presence({
+        options: presence === true ? {} : presence,
+        report: (error) => report(error, {}),
         subscriptions: this.#subscriptions,
         publish: (topic, value, sessions) => this.#topics.publishTo(topic, value, sessions),
       })
@@ -454,7 +468,7 @@ export class Server<
     const features = extensions
       ? FEATURES.filter((feature) =>
         (feature !== "resume" || resumeWindow > 0) &&
-        (feature !== "describe" || describes) && (feature !== "presence" || presence)
+        (feature !== "describe" || describes) && (feature !== "presence" || presence !== false)
       )
       : [];
     const plain = features.filter((feature) => feature !== "compress");
@@ -1019,7 +1033,7 @@ function topicMethods(
     }],
     [PRESENCE_METHOD, {
       feature: "presence",
-      run: (_session, request) => presence?.list(request),
+      run: (session, request) => presence?.list(session, request),
     }],
     [DATA_METHOD, {
       feature: "presence",

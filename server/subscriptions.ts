@@ -58,6 +58,8 @@ export interface SubscriptionsHost {
   readonly limit: number;
   /** Whether only what is defined can be subscribed to and published. */
   readonly strict: boolean;
+  /** Whether payloads are held to their schemas where a topic doesn't say. */
+  readonly checkPayloads: boolean;
   publish: DefinitionHost["publish"];
   /** What a topic may keep that doesn't say. */
   readonly limits: Limits;
@@ -80,8 +82,8 @@ export interface Delivery {
 
 /** Who wants to know when a client begins or ceases to listen. */
 export interface ListeningObserver {
-  /** Whether a name is one of the observer's own topics. */
-  owns(name: string): boolean;
+  /** What is asked whether a client may listen to one of the observer's own topics; `undefined` if it is none. */
+  definitions(name: string): readonly Definition[] | undefined;
   /** Somebody has begun to listen to one of its topics, or nobody does any more. */
   watched(name: string, begun: boolean): void;
   /** A client's subscription to a topic or pattern has begun or ended. */
@@ -178,6 +180,7 @@ export class Subscriptions {
   constructor(topics: Topics, host: SubscriptionsHost) {
     this.#host = host;
     const definitionHost: DefinitionHost = {
+      checkPayloads: host.checkPayloads,
       publish: (topic, value, options) => host.publish(topic, value, options),
       report: (error) => host.report(error, {}),
     };
@@ -227,7 +230,7 @@ export class Subscriptions {
     }
     this.#everything.add(session);
     for (const definition of this.#allDefinitions) {
-      if (definition.broadcast) definition.listen(session);
+      if (definition.broadcast) definition.listen(session, definition.name);
     }
     this.#observer?.listening(session, ">", true);
   }
@@ -244,7 +247,7 @@ export class Subscriptions {
     for (const subscription of own?.values() ?? []) this.#leave(subscription);
     if (!this.#everything.delete(session)) return;
     for (const definition of this.#allDefinitions) {
-      if (definition.broadcast) definition.unlisten(session);
+      if (definition.broadcast) definition.unlisten(session, definition.name);
     }
     this.#observer?.listening(session, ">", false);
   }
@@ -592,8 +595,9 @@ export class Subscriptions {
 
   #definitionsFor(name: string): readonly Definition[] {
     if (isReserved(name)) {
-      if (this.#observer?.owns(name)) return [];
-      throw invalid(UNKNOWN_TOPIC, name);
+      const own = this.#observer?.definitions(name);
+      if (own === undefined) throw invalid(UNKNOWN_TOPIC, name);
+      return own;
     }
     const definitions = this.#allDefinitions.filter((each) => overlaps(each.name, name));
     if (definitions.length === 0 && this.#host.strict) throw invalid(UNKNOWN_TOPIC, name);
@@ -658,7 +662,7 @@ export class Subscriptions {
       name,
     );
     this.#beginHistories(subscription, start);
-    for (const definition of definitions) definition.listen(session);
+    for (const definition of definitions) definition.listen(session, name);
     if (isNew && isReserved(name)) this.#observer?.watched(name, true);
     this.#observer?.listening(session, name, true);
     return ANSWERED;
@@ -678,7 +682,7 @@ export class Subscriptions {
       this.#channels.delete(channel.name);
       if (isReserved(channel.name)) this.#observer?.watched(channel.name, false);
     }
-    for (const definition of channel.definitions) definition.unlisten(session);
+    for (const definition of channel.definitions) definition.unlisten(session, channel.name);
     this.#observer?.listening(session, channel.name, false);
   }
 

@@ -10,13 +10,16 @@ import type { Client, DroppingPolicy, PublishOptions } from "./client.ts";
 
 /** What runs while somebody listens to a topic. */
 export interface Producing<P = unknown> {
-  /** The topic, or the pattern that it was defined under. */
+  /**
+   * The topic, or the pattern that it was defined under; with `each`, what was
+   * subscribed to.
+   */
   readonly topic: string;
   /** Aborted when nobody has listened for the topic's `grace`, or the server closes. */
   readonly signal: AbortSignal;
   /**
-   * Publishes on the topic. One that was defined under a pattern needs a name:
-   * `server.publish()` takes it.
+   * Publishes on the topic. Where that is a pattern, what is published needs a
+   * name: `server.publish()` takes it.
    *
    * @param value What is published.
    * @param options Whom it goes to.
@@ -74,7 +77,24 @@ export interface TopicSettings<P = never, G = never> {
    *
    * @default {undefined}
    */
-  readonly onLastUnsubscriber?: () => void | Promise<void>;
+  readonly onLastUnsubscriber?: (topic: string) => void | Promise<void>;
+  /**
+   * For a pattern: whether `onFirstSubscriber`, `onLastUnsubscriber` and `grace` are
+   * about each name that is subscribed to by itself, as in one camera of
+   * `camera.*`. Who subscribes to a pattern, or is a wslink client and gets all
+   * topics, is told of as that pattern: nobody knows which topics there will be.
+   *
+   * @default {false}
+   */
+  readonly each?: boolean;
+  /**
+   * Whether what is published is held to the schema `payload`: `publish()` throws
+   * a `TypeError` for what doesn't fit, before anybody gets it. The value itself
+   * goes out, not what the schema makes of it.
+   *
+   * @default {ServerOptions.checkPayloads}
+   */
+  readonly validate?: boolean;
   /**
    * How long nobody may listen until the producer is stopped, in ms: a page that
    * is loaded anew comes back at once.
@@ -102,7 +122,7 @@ export interface TopicSettings<P = never, G = never> {
 
 /** A topic whose filters are checked, and so typed, by a schema. */
 export interface FilteredTopicOptions<P, F, R, G> extends TopicSettings<P, G> {
-  /** What is published; for types and for `describe`, not checked at run time. */
+  /** What is published: for types and for `describe`, and checked where `validate` says so. */
   readonly payload?: Schema<P, unknown>;
   /** What a filter is; one that it refuses is answered with -32602 and the issues. */
   readonly filter: Schema<F, G>;
@@ -120,7 +140,7 @@ export interface FilteredTopicOptions<P, F, R, G> extends TopicSettings<P, G> {
 
 /** A topic without a schema for its filters. */
 export interface TopicOptions<P, F, R> extends TopicSettings<P, F> {
-  /** What is published; for types and for `describe`, not checked at run time. */
+  /** What is published: for types and for `describe`, and checked where `validate` says so. */
   readonly payload?: Schema<P, unknown>;
   /** What a filter is; without it a filter is any JSON that a client sends. */
   readonly filter?: undefined;
@@ -195,7 +215,10 @@ export function topic<P = unknown, F = never, R = P>(
  */
 export function topic<P, F, R, G>(options: FilteredTopicOptions<P, F, R, G>): Topic<P, F, R>;
 export function topic(options: TopicLike = {}): TopicLike {
-  const { filter, select } = options;
+  const { filter, select, payload, validate } = options;
+  if (validate && payload === undefined) {
+    throw new TypeError("A topic with validate needs payload, the schema to hold publications to");
+  }
   if (filter !== undefined && select === undefined) {
     throw new TypeError("A topic with a filter needs select(), which says what it lets through");
   }

@@ -104,6 +104,11 @@ export class Topics implements Publisher {
   ): number | Promise<number> {
     if (options.policy === "wait") return this.#publishWaiting(topic, value, options);
     const definition = this.#subscriptions.definitionOf(topic);
+    if (definition?.check(value, topic)) {
+      throw new TypeError(
+        `The payload's schema of "${topic}" takes its time: publish with the policy "wait"`,
+      );
+    }
     const { policy = definition?.policy ?? "drop-oldest", key = definition?.keyOf(value) ?? "" } =
       options;
     return this.#toEach(
@@ -174,6 +179,7 @@ export class Topics implements Publisher {
     signal?.throwIfAborted();
     const waiting: Promise<void>[] = [];
     const definition = this.#subscriptions.definitionOf(topic);
+    await definition?.check(value, topic);
     const receivers = this.#toEach(
       topic,
       value,

@@ -71,7 +71,7 @@ Deno.test("a typed caller calls a client's procedures, callAll() every client's,
   assertEquals(await caller<typeof dialogs>(client).call("dialog.ask", ["why"]), 3);
 
   using time = new FakeTime();
-  const answers = server.callAll<number>("dialog.ask", ["how"], { timeout: 500 });
+  const answers = caller<typeof dialogs>(server).callAll("dialog.ask", ["how"], { timeout: 500 });
   await time.settle();
   await time.advance(500);
   const found = new Map((await answers).map((answer) => [answer.client.id, answer]));

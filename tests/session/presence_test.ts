@@ -126,6 +126,49 @@ Deno.test("a client whose session is taken up again has never been away", async 
   await session.close();
 });
 
+for (const wire of WIRES) {
+  Deno.test(`presence is told to those who may know it (${wire})`, async () => {
+    const errors: unknown[] = [];
+    let open = true;
+    const asked: (string | undefined)[] = [];
+    await using server = createServer({
+      presence: {
+        async authorize(client, topic) {
+          asked.push(topic);
+          await Promise.resolve();
+          if (topic === "broken") throw new Error("lookup failed");
+          return Object(client.data).role === "admin" || (topic === "view.1" && open);
+        },
+      },
+      onError: (error) => errors.push(error),
+    });
+    const { session: admin } = await pair(server, { wire, data: { role: "admin" } });
+    const { session: guest, cut } = await pair(server, { wire, reconnect: { initialDelay: 0 } });
+    assertEquals((await admin.presence()).length, 2);
+    const refused = await assertRejects(() => guest.presence(), RpcError, "Not allowed");
+    assertEquals(refused.code, -32005);
+    await assertRejects(() => guest.subscribe("wslink.presence").ready, RpcError, "Not allowed");
+    await assertRejects(() => guest.subscribe("wslink.presence.b").ready, RpcError, "Not allowed");
+    await assertRejects(() => guest.presence("broken"), RpcError, "Not allowed");
+    assertEquals(errors.map(String), ["Error: lookup failed"]);
+    assertEquals(await guest.presence("view.1"), []);
+    const watched = collect(guest, "wslink.presence.view.1");
+    await watched.ready;
+    // It goes on over another socket.
+    const statuses = guest.statuses();
+    await statuses.next();
+    cut();
+    for await (const { state } of statuses) if (state === "open") break;
+    await admin.subscribe("view.1").ready;
+    assertEquals((await watched.first(1)).map((event) => Object(event)[0]), ["join"]);
+    open = false;
+    assertEquals(await server.reauthorize({ topic: "wslink.presence.view.1" }), 1);
+    await assertRejects(() => guest.presence("view.1"), RpcError, "Not allowed");
+    assertEquals(asked.includes(undefined) && asked.includes("b"), true);
+    await Promise.all([admin.close(), guest.close()]);
+  });
+}
+
 Deno.test("patterns cover no presence, and it has to be switched on", async () => {
   await using server = createServer({ presence: true });
   const { session } = await pair(server);

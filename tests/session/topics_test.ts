@@ -547,6 +547,103 @@ Deno.test("a producer runs from the first subscriber to the last, whoever vanish
   assertEquals(log, ["start", "stop", "start", "stop"]);
 });
 
+for (const wire of WIRES) {
+  Deno.test(`with each, a producer runs for every topic of a pattern (${wire})`, async () => {
+    const log: string[] = [];
+    const running = new Map<string, Producing<string>>();
+    await using server = createServer({
+      topics: {
+        "camera.*": topic<string>({
+          each: true,
+          onFirstSubscriber(producing) {
+            log.push(`start ${producing.topic}`);
+            running.set(producing.topic, producing);
+          },
+          onLastUnsubscriber: (topic) => void log.push(`stop ${topic}`),
+        }),
+      },
+    });
+    const { session, cut } = await pair(server, { wire, reconnect: false });
+    const { session: other } = await pair(server, { wire });
+    const one = session.subscribe("camera.1");
+    const both = other.subscribe("camera.1");
+    const two = other.subscribe("camera.2");
+    const all = other.subscribe("camera.*");
+    await Promise.all([one.ready, both.ready, two.ready, all.ready]);
+    assertEquals(log.toSorted(), ["start camera.*", "start camera.1", "start camera.2"]);
+    assertEquals(running.get("camera.2")?.publish("picture"), 1);
+    await Promise.all([two.unsubscribe(), both.unsubscribe()]);
+    assertEquals(log.slice(3), ["stop camera.2"]);
+    assertEquals(running.get("camera.2")?.signal.aborted, true);
+    assertEquals(running.get("camera.1")?.signal.aborted, false);
+    // Who is cut off for good listens no more, to its one topic.
+    for (const client of server.clients.values()) {
+      if (client.id === session.clientId) client.close();
+    }
+    cut();
+    await session.closed;
+    assertEquals(log.slice(4), ["stop camera.1"]);
+    // A name that is listened to again begins again.
+    await other.subscribe("camera.2").ready;
+    assertEquals(log.slice(5), ["start camera.2"]);
+    await other.close();
+    assertEquals(log.slice(6).toSorted(), ["stop camera.*", "stop camera.2"]);
+  });
+
+  Deno.test(`a publication is held to its schema where that is asked for (${wire})`, async () => {
+    const late = {
+      "~standard": {
+        ...numeric["~standard"],
+        validate: (value: unknown) => Promise.resolve(numeric["~standard"].validate(value)),
+      },
+    };
+    await using server = createServer({
+      checkPayloads: true,
+      topics: {
+        checked: topic({ payload: numeric }),
+        late: topic({ payload: late }),
+        free: topic({ payload: numeric, validate: false }),
+      },
+    });
+    await using lax = createServer({
+      topics: {
+        checked: topic({ payload: numeric, validate: true }),
+        free: topic({ payload: numeric }),
+      },
+    });
+    const { session } = await pair(server, { wire });
+    const got: unknown[] = [];
+    const subscription = session.subscribe("checked", (value) => got.push(value));
+    await subscription.ready;
+    for (const each of [server, lax]) {
+      const error = assertThrows(() => each.publish("checked", "x"), TypeError);
+      assertEquals(
+        error.message,
+        `What is published on "checked" is refused by its schema: {"issues":[{"path":["payload"],"message":"no number"}]}`,
+      );
+      await assertRejects(
+        () => each.publish("checked", "x", { policy: "wait" }),
+        TypeError,
+        "is refused by its schema",
+      );
+      each.publish("free", "x");
+    }
+    // What the schema makes of it is not what goes out.
+    assertEquals(server.publish("checked", "7"), 1);
+    assertThrows(() => server.publish("late", "7"), TypeError, "takes its time");
+    await assertRejects(
+      () => server.publish("late", "x", { policy: "wait" }),
+      TypeError,
+      "refused",
+    );
+    assertEquals(await server.publish("late", "7", { policy: "wait" }), 0);
+    await session.ping();
+    assertEquals(got, ["7"]);
+    assertThrows(() => topic({ validate: true }), TypeError, "needs payload");
+    await session.close();
+  });
+}
+
 Deno.test("a producer is stopped when its grace has passed, and not if somebody comes back", async () => {
   const { log, definition } = produced(5000);
   await using server = createServer({ topics: { clock: definition } });

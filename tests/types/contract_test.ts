@@ -153,6 +153,14 @@ async function _untyped(session: Session, error: unknown): Promise<void> {
 const _dialogs = { "dialog.ask": (question: string) => question.length > 3 };
 
 async function _client(client: Client): Promise<void> {
+  const all = await caller<typeof _dialogs>(_server).callAll("dialog.ask", ["Sure?"]);
+  for (const answer of all) {
+    if (answer.status === "fulfilled") holds<Same<typeof answer.value, boolean>>();
+  }
+  // @ts-expect-error: no such procedure
+  await caller<typeof _dialogs>(_server).callAll("dialog.tell", ["Sure?"]);
+  // @ts-expect-error: another type
+  await caller<typeof _dialogs>(_server).callAll("dialog.ask", [1]);
   const sure = await caller<typeof _dialogs>(client).call("dialog.ask", ["Sure?"], { timeout: 5 });
   holds<Same<typeof sure, boolean>>();
   // @ts-expect-error: no such procedure
