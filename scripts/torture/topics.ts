@@ -5,7 +5,7 @@ import { Proxy } from "./_proxy.ts";
 const SUBSCRIBERS = 5;
 
 /** How long a session waits for its client, in ms: some come back in time, and others too late. */
-const WINDOW = 15;
+const WINDOW = 100;
 
 /** How many publications the short history keeps: some cuts last longer, and others don't. */
 const SHORT = 100;
