@@ -148,6 +148,21 @@ Deno.test("a hello that comes byte by byte holds nobody up", async () => {
   assertStringIncludes(new TextDecoder().decode((await slow.next())?.payload), "clientID");
 });
 
+Deno.test("a call that comes byte by byte is answered when it is there, and holds nobody up", async () => {
+  await using listening = await serve(makeServer(), { port: 0 });
+  await using session = await connect(listening.webSocketUrl);
+  using slow = await joinRaw(listening.webSocketUrl);
+  const call = { wslink: "1.0", id: "rpc:c0:1", method: "test.echo", args: ["slow"] };
+  const text = new TextEncoder().encode(JSON.stringify(call));
+  assert(text.length < 126);
+  for (const byte of [0x81, 0x80 | text.length, 0, 0, 0, 0, ...text]) {
+    await slow.write(Uint8Array.of(byte));
+    assertEquals(await session.call("test.echo", [byte]), byte);
+  }
+  const answer = new TextDecoder().decode((await slow.next())?.payload);
+  assertEquals(JSON.parse(answer).result, "slow");
+});
+
 Deno.test("a client that doesn't read costs its queue, and another one gets everything", async () => {
   const queueBytes = 4_000_000;
   const server = createServer({
