@@ -565,6 +565,7 @@ export class SendQueue implements BudgetMember {
    */
   sendLast(make: () => readonly Frame[]): void {
     if (this.#batchSize === 0) return void this.send(make());
+    if (this.#last === undefined && this.#batched + LAST_SIZE > this.#batchSize) this.flush();
     if (this.#batch.length === 0 && this.#last === undefined) this.#flushLater(0, 0, 0);
     this.#last = make;
   }

@@ -841,6 +841,18 @@ Deno.test("SendQueue sends of what only the newest counts one in a turn, and kee
   assertEquals(made, f.socket.sent.length);
 });
 
+Deno.test("SendQueue puts what only the newest counts of into no batch that is full without it", () => {
+  for (let count = 1; count < 40; count++) {
+    using f = new Fixture();
+    f.queue.batch = 1024;
+    for (let i = 0; i < count; i++) f.queue.send(reply(`rpc:c:${i}`, 10));
+    f.queue.sendLast(() => reply("rpc:c:last", 10));
+    f.queue.flush();
+    const sizes = f.socket.sent.map(({ length }) => length);
+    assert(sizes.every((size) => size <= 1024), `${count}: ${sizes}`);
+  }
+});
+
 Deno.test("SendQueue goes by what the peer has read once it says so, and asks the socket no more", () => {
   using f = new Fixture(64 * MIB);
   f.queue.acknowledge(0);
