@@ -10,11 +10,13 @@
  * `publish-1MB`, `fanout-64B`, `fanout`, `idle`, `bundle`) and writes nothing either. A side that
  * fails is named, the others go on, and the exit status is 1. `--growth` measures instead how cost grows
  * with clients and with messages, and writes docs/growth*.{json,svg} and its part of
- * docs/performance.md. `--report` measures nothing, and writes the pages anew from
- * docs/benchmark.json.
+ * docs/performance.md. `--report` measures nothing but the client's size, and writes the pages anew
+ * from docs/benchmark.json.
  *
  * @module
  */
+import { stop } from "esbuild";
+import { clientSize } from "../check_size.ts";
 import { chooseRegistry, deno } from "../_deno.ts";
 import { writePart } from "../_parts.ts";
 import { type Effort, emptyResults, Field, measure, type SideRecord } from "./_field.ts";
@@ -68,6 +70,8 @@ function option(name: string): string | undefined {
 async function main(): Promise<void> {
   if (Deno.args.includes("--report")) {
     const results: Results = JSON.parse(await Deno.readTextFile(`${ROOT}/docs/benchmark.json`));
+    results.bundles.hawser = (await clientSize()).initial;
+    await stop();
     return await write(results, markdown(results));
   }
   if (Deno.env.get("HAWSER_REGISTRY") === undefined) await chooseRegistry();
