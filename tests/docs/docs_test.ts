@@ -10,6 +10,7 @@ import * as protocol from "../../protocol/mod.ts";
 import {
   DEFAULT_LIMITS,
   ErrorCode,
+  FEATURES,
   type Frame,
   isMap,
   JsonDecoder,
@@ -291,10 +292,40 @@ Deno.test("every promise of docs/delivery.md names a test that there is", () => 
   assert(names > 25, `the page names ${names} tests`);
 });
 
+Deno.test("every row of docs/features.md names tests that there are", () => {
+  const page = Deno.readTextFileSync(new URL("features.md", DOCS));
+  const rows = page.split("\n").filter((line) => /^\| (?!feature |-)/.test(line));
+  const agreed = new Set<string>();
+  for (const row of rows) {
+    const [, feature = "", name = "", , , , tests = ""] = row.split("|").map((it) => it.trim());
+    if (name !== "plain") agreed.add(name.replaceAll("`", ""));
+    assert(tests.startsWith("["), `no test shows "${feature}"`);
+    let own: readonly string[] = [];
+    let path = "";
+    // [file](path): a test; another one; [file](path): a third
+    for (const part of tests.split("; ")) {
+      const [, link, test = ""] = /^(?:\[[\w/]+\]\(([^)]+)\): )?(.+)$/.exec(part) ?? [];
+      if (link !== undefined) {
+        path = link;
+        // A test's own name, or its name in a table of cases.
+        own = Array.from(
+          Deno.readTextFileSync(new URL(path, DOCS)).matchAll(
+            /(?:Deno\.test\(\s*(["`])(.*?)\1,|^ +"([^"]+)": )/gm,
+          ),
+          ([, , name, key]) => name ?? key ?? "",
+        );
+      }
+      assert(test !== "" && own.some((name) => name.includes(test)), `${path} has no "${test}"`);
+    }
+  }
+  assertEquals([...agreed].sort(), [...FEATURES].sort(), "each extension has a row");
+});
+
 Deno.test("every link within the documents leads somewhere", () => {
   for (
     const name of [
       "protocol.md",
+      "features.md",
       "delivery.md",
       "errors.md",
       "migrating.md",

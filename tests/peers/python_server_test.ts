@@ -3,6 +3,7 @@
 import { connect, ConnectionClosedError } from "../../client.ts";
 import { type Cases, equal, fails } from "./_check.ts";
 import { hawserClientCases } from "./_hawser_client_cases.ts";
+import { PLAIN_SERVER_CASES } from "./_plain_server_cases.ts";
 import {
   PYTHON_VERSIONS,
   type PythonVersion,
@@ -17,6 +18,19 @@ for (const version of PYTHON_VERSIONS) {
     await using server = await startPythonUnderTest(version);
     const cases = { ...hawserClientCases(server), ...endings(version) };
     await prove(t, clientRow(server, "Deno"), cases);
+  });
+
+  Deno.test(`Hawser's features end as documented with wslink ${version} for Python`, async (t) => {
+    await using python = await startPython(version);
+    for (const [name, run] of Object.entries(PLAIN_SERVER_CASES)) {
+      await t.step(name, async () => {
+        await using session = await connect(python.url, {
+          wire: wireOf(version),
+          reconnect: false,
+        });
+        await run(session);
+      });
+    }
   });
 }
 
