@@ -43,7 +43,9 @@ export class Figures {
 
   #show(): void {
     const now = performance.now(), seconds = Math.max(now - this.#since, 1) / 1000;
-    const { dropped = 0, heldBytes = 0, oldestAge = 0 } = this.#stats ?? {};
+    const { heldBytes = 0, oldestAge = 0 } = this.#stats ?? {};
+    // What the server tells of by itself, not a figure that this example sends.
+    const dropped = this.#session.stats().dropped.reduce((sum, { count }) => sum + count, 0);
     const missed = Math.max(0, dropped - this.#dropped);
     const trip = this.#trip;
     this.#draw("frames/s", this.#frames / seconds, 0);
