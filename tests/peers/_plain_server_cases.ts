@@ -8,6 +8,9 @@ import { equal, fails } from "./_check.ts";
 
 /** The cases by name, each with a session of its own. */
 export const PLAIN_SERVER_CASES: Record<string, (session: Session) => Promise<void>> = {
+  "arguments that Python doesn't take are refused with -32001": async (session) => {
+    await fails(session.call("test.measure"), (error) => refused(error, -32001));
+  },
   "a filter is refused with -32602": async (session) => {
     const filtered = session.subscribe("a.topic", { filter: 1 });
     await fails(filtered.ready, (error) => refused(error, -32602));
