@@ -118,6 +118,11 @@ export class Lanes {
     return this.#size;
   }
 
+  /** Whether a long message waits that is not dropped for a newer one, or is going out. */
+  get hasBulk(): boolean {
+    return this.#begun.size > 0 || this.#bulk.size > 0;
+  }
+
   /** The message that a newer one with the same key takes the place of. */
   older(order: string | undefined, key: string): Entry | undefined {
     return order === undefined ? undefined : this.#lanes.get(order)?.newest?.get(key);
@@ -159,9 +164,8 @@ export class Lanes {
   /** The message of which the next frame goes out; `undefined` if there is none, or no room for it. */
   next(room: Room): Entry | undefined {
     if (this.#atomic) return room.bulk ? this.#atomic : undefined;
-    const bulkWaits = this.#begun.size > 0 || this.#bulk.size > 0;
     // With bulk waiting the socket is never nearly empty: any turn is as good as the next.
-    const turn = bulkWaits && room.bulk;
+    const turn = this.hasBulk && room.bulk;
     if (this.#smallRun < SMALL_RUN || !turn) {
       const small = room.small ? this.#small.first?.entries.first : undefined;
       if (small) return small;

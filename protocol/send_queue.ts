@@ -615,6 +615,7 @@ export class SendQueue implements BudgetMember {
       // What has begun can't be dropped any more, and waits for room no longer.
       this.#unlist(entry);
       if (!entry.counted) this.#count(entry);
+      if (entry.small && this.#lanes.hasBulk) this.#pace.shared(this.#now());
       const size = this.#writeNext(entry);
       entry.left -= size;
       this.#held -= size;
