@@ -171,10 +171,11 @@ export class Incoming<C extends IncomingCall> {
   /**
    * Runs a request and answers it.
    *
-   * @param request The request.
-   * @param invoke What runs; the procedure of the method's name, if there is one.
+   * @param received The request.
+   * @param own What runs; the procedure of the method's name, if there is one.
    */
-  run(request: RequestMessage, own?: Invoke<C>): void {
+  run(received: RequestMessage, own?: Invoke<C>): void {
+    const request = this.#agreed(received);
     const { id, method } = request;
     const { callsInFlight, openStreams, meters } = this.#host;
     const invoke = own ?? this.#host.registry.get(method);
@@ -311,6 +312,14 @@ export class Incoming<C extends IncomingCall> {
       const rest = new RpcError(code, message, undefined, kind === undefined ? {} : { kind });
       this.#reply({ type: "error", id, error: rest.toWire() });
     }
+  }
+
+  /** Without what a peer asks for that has not agreed on it: it could not read the answer. */
+  #agreed(request: RequestMessage): RequestMessage {
+    const { meta } = request;
+    if (meta === undefined || this.#host.has("call")) return request;
+    const { timeout: _timeout, progress: _progress, traceparent: _parent, ...rest } = meta;
+    return { ...request, meta: rest };
   }
 
   /** Runs a call of one key once: whoever asks again gets what it ended with. */

@@ -52,8 +52,14 @@ const CLIENTS: Record<string, (peer: LocalPeer, server: Server, log: string[]) =
     assertEquals(errorOf(await peer.call("test.deny")).code, -32005);
   },
   "no progress is sent, and a procedure sees no traceparent": async (peer) => {
-    const answer = await peer.call("test.progress");
-    assertEquals(answer.type === "result" && answer.result, [null, false]);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    // Not even to one that asks without having agreed on it.
+    for (const meta of [undefined, { progress: true, timeout: 1000, traceparent }]) {
+      const request = { type: "request", id: "rpc:c0:99", method: "test.progress" } as const;
+      peer.send({ ...request, args: [], kwargs: {}, ...meta && { meta } });
+      const answer = await peer.next();
+      assertEquals(answer.type === "result" && answer.result, [null, false]);
+    }
   },
   "middleware runs around its calls": async (peer, _server, log) => {
     await peer.call("test.add", [1, 2]);
