@@ -112,6 +112,8 @@ export class Pace {
   /** Where the current sample began. */
   #sampleBytes = 0;
   #sampleTime: number | undefined;
+  /** Whether nothing waited at some time of it. */
+  #isDry = false;
   /** What was once written at what time, until it is acknowledged. */
   #probe: Probe | undefined;
   /** The shortest time from writing to acknowledgement, in ms. */
@@ -199,6 +201,11 @@ export class Pace {
     return underWay < Math.max(MIN_CHUNK, 1.25 * this.#filling);
   }
 
+  /** Notes that nothing waits here: what the link takes meanwhile says little of what it can. */
+  ranDry(): void {
+    this.#isDry = true;
+  }
+
   /** Notes that a small message goes out while bulk waits: more of them will. */
   shared(now: number): void {
     this.#sharedAt = now;
@@ -209,6 +216,7 @@ export class Pace {
     if (this.#sampleTime === undefined) {
       this.#sampleTime = now;
       this.#sampleBytes = this.acknowledged ?? this.written;
+      this.#isDry = false;
     }
     const alone = this.written === this.acknowledged;
     this.written += size;
@@ -295,14 +303,17 @@ export class Pace {
     if (this.#sampleTime === undefined) {
       this.#sampleTime = now;
       this.#sampleBytes = bytes;
+      this.#isDry = atLeast;
       return false;
     }
     const time = now - this.#sampleTime;
     if (time < SAMPLE_TIME || bytes <= this.#sampleBytes) return false;
     const rate = (bytes - this.#sampleBytes) / time;
+    const onlyMore = atLeast || this.#isDry;
     this.#sampleTime = now;
     this.#sampleBytes = bytes;
-    if (atLeast || this.#rate === 0) this.#rate = Math.max(this.#rate, rate);
+    this.#isDry = atLeast;
+    if (onlyMore || this.#rate === 0) this.#rate = Math.max(this.#rate, rate);
     else if (rate < this.#rate * FALL) this.#rate = Math.max(rate, this.#rate * DEEPEST_FALL);
     else this.#rate += (rate - this.#rate) / 4;
     return true;

@@ -488,6 +488,7 @@ export class SendQueue implements BudgetMember {
       : this.#pace.roomForBulk(buffered);
     if (!room || this.#isCut(frame, frame.length, buffered)) return false;
     this.#write(frame, true);
+    this.#pace.ranDry();
     this.#sent++;
     return true;
   }
@@ -626,6 +627,7 @@ export class SendQueue implements BudgetMember {
       buffered = this.#buffered;
     }
     if (this.#waiting.size > 0) this.admit();
+    if (this.#lanes.size === 0) this.#pace.ranDry();
     this.#settle();
   }
 

@@ -1008,6 +1008,19 @@ Deno.test("SendQueue's window doesn't grow because a program was busy for once",
   assert(most <= 3 * MIB, `${most} bytes`);
 });
 
+Deno.test("SendQueue doesn't take a link for slow that had nothing to carry for a while", () => {
+  using f = new Fixture(512 * MIB);
+  const link = new Link(f, 500 * KIB, 0.1);
+  for (let i = 0; i < 12; i++) {
+    f.queue.send(reply(`rpc:c:${i}`, 4 * MIB));
+    // The next one comes before the last pieces are acknowledged, and after a pause.
+    while (f.queue.stats().heldMessages > 0) link.step();
+    f.timers.now += 40;
+  }
+  const { rate } = f.queue.stats();
+  assert(rate > 250 * KIB * 1000, `${rate} bytes/s`);
+});
+
 Deno.test("SendQueue finds out by itself that a first round trip was a busy program's", () => {
   using f = new Fixture(512 * MIB);
   const link = new Link(f, 20 * KIB, 0.1);
