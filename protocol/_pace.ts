@@ -313,8 +313,10 @@ export class Pace {
     this.#sampleTime = now;
     this.#sampleBytes = bytes;
     this.#isDry = atLeast;
+    // What a socket has taken says less than what a peer has read: it comes in whole frames.
+    const isSudden = this.acknowledged !== undefined && rate < this.#rate * FALL;
     if (onlyMore || this.#rate === 0) this.#rate = Math.max(this.#rate, rate);
-    else if (rate < this.#rate * FALL) this.#rate = Math.max(rate, this.#rate * DEEPEST_FALL);
+    else if (isSudden) this.#rate = Math.max(rate, this.#rate * DEEPEST_FALL);
     else this.#rate += (rate - this.#rate) / 4;
     return true;
   }
