@@ -53,7 +53,9 @@ export async function soak({ quick, minutes = 20, random, log }: Trial): Promise
   figures.push({
     promise: "its open handles are flat after the first third",
     measured: `${handles.mean.toFixed(1)}, slope ${(handles.slope * 60).toFixed(2)}/min`,
-    kept: handles.slope * duration <= Math.max(8, GROWTH * handles.mean),
+    // Over seconds it matters whose sockets were just cut at either end; what leaks with calls or
+    // connections is hundreds by then.
+    kept: handles.slope * duration <= Math.max(quick ? 32 : 8, GROWTH * handles.mean),
   }, {
     promise: "no call of the load hangs or ends wrong",
     measured: `${count(end?.made ?? 0)} made: ${count(end?.answered ?? 0)} answered, ` +
