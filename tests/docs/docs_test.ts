@@ -133,15 +133,15 @@ for (const [index, { wire, frames, message }] of examples().entries()) {
       const opened = compressor.open(decoded, DEFAULT_LIMITS, "msgpack");
       assertEquals(opened, { type: "result", id: "rpc:c0:17", result: "far ".repeat(40) });
     });
-  } else {Deno.test(`example ${index} of docs/protocol.md was recorded from a peer (${wire})`, () => {
-      const tape = WSLINK.flatMap(recorded).map((recording) =>
-        recording.frames
-      );
+  } else {
+    Deno.test(`example ${index} of docs/protocol.md was recorded from a peer (${wire})`, () => {
+      const tape = WSLINK.flatMap(recorded).map((recording) => recording.frames);
       const isSame = wire === "json"
         ? (other: Frame[]) => JSON.stringify(other) === JSON.stringify(frames)
         : (other: Frame[]) => typeof other[0] !== "string" && joined(other) === joined(frames);
       assert(tape.some(isSame), "no recording has these frames");
-    });}
+    });
+  }
 
   if (wire === "msgpack") {
     Deno.test(`example ${index} of docs/protocol.md is what Hawser writes as well`, () => {

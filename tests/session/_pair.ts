@@ -96,15 +96,38 @@ export async function pair<P extends Procedures, T extends Topics = Topics>(
   cut(): void;
   /** Makes the connection that is open now go half open. */
   mute(): void;
+  /** Has the next connections reach another server, as when the first was restarted. */
+  moveTo(other: Pick<Server, "accept">): void;
 }> {
   const frames: Frame[] = [];
+  let current: Pick<Server, "accept"> = server;
   let last: WiredSocket | undefined;
   class Socket extends WiredSocket {
     constructor(url: string | URL) {
-      super(server, frames, String(url));
+      super(current, frames, String(url));
       last = this;
     }
   }
   const session = await connect<Server<P, T>>("ws://paired/ws", { WebSocket: Socket, ...options });
-  return { session, frames, cut: () => last?.break(), mute: () => last?.mute() };
+  return {
+    session,
+    frames,
+    cut: () => last?.break(),
+    mute: () => last?.mute(),
+    moveTo: (other) => void (current = other),
+  };
+}
+
+/** Comes back at once: what is tested is not the delay. */
+export const reconnect = { initialDelay: 0 };
+
+/** Resolves when the session is open again after a break, with whether it goes on. */
+export async function openAgain(session: Session): Promise<boolean> {
+  let broken = false;
+  for await (const status of session.statuses()) {
+    if (status.state === "waiting") broken = true;
+    if (status.state === "closed") throw status.error;
+    if (broken && status.state === "open") return status.resumed;
+  }
+  throw new Error("the session ended");
 }

@@ -13,7 +13,7 @@ import { zlib } from "../../protocol/compression.ts";
 import { defer } from "../../protocol/deferred.ts";
 import { Proxy } from "../_proxy.ts";
 import { join, msgpack, WIRES } from "../_peer.ts";
-import { pair } from "./_pair.ts";
+import { openAgain, pair, reconnect } from "./_pair.ts";
 
 /** Something that becomes much smaller. */
 function table(n: number): { n: number; rows: string[]; blob: Uint8Array<ArrayBuffer> } {
@@ -23,20 +23,6 @@ function table(n: number): { n: number; rows: string[]; blob: Uint8Array<ArrayBu
     blob: new Uint8Array(8000).fill(n),
   };
 }
-
-/** Resolves when the session is open again after a break, with whether it goes on. */
-async function openAgain(session: Session): Promise<boolean> {
-  let broken = false;
-  for await (const status of session.statuses()) {
-    if (status.state === "waiting") broken = true;
-    if (status.state === "closed") throw status.error;
-    if (broken && status.state === "open") return status.resumed;
-  }
-  throw new Error("the session ended");
-}
-
-/** Comes back at once: what is tested is not the delay. */
-const reconnect = { initialDelay: 0 };
 
 /** How many messages a server has compressed. */
 function sentBy(server: Pick<Server, "stats">): number {

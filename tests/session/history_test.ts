@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Gap, GapError, type Session } from "@hawser/hawser/client";
+import { type Gap, GapError } from "@hawser/hawser/client";
 import { createServer, topic } from "@hawser/hawser/server";
 import {
   announce,
@@ -11,7 +11,7 @@ import { defer } from "../../protocol/deferred.ts";
 import { FakeTime } from "../_fake_time.ts";
 import { join, type LocalPeer, WIRES } from "../_peer.ts";
 import { Network, type ScriptedSocket } from "../client/_scripted.ts";
-import { pair } from "./_pair.ts";
+import { openAgain, pair, reconnect } from "./_pair.ts";
 
 /** A hello's offer of a client that reads histories, and nothing else. */
 const KEEPS = announce(["history", "subscribe"]);
@@ -26,20 +26,6 @@ async function subscribed(
   const answer = await peer.next();
   if (answer.type !== "result" || answer.id !== id) throw new Error(JSON.stringify(answer));
   return answer.result;
-}
-
-/** Comes back at once: what is tested is not the delay. */
-const reconnect = { initialDelay: 0 };
-
-/** Resolves when the session is open again after a break, with whether it goes on. */
-async function openAgain(session: Session): Promise<boolean> {
-  let broken = false;
-  for await (const status of session.statuses()) {
-    if (status.state === "waiting") broken = true;
-    if (status.state === "closed") throw status.error;
-    if (broken && status.state === "open") return status.resumed;
-  }
-  throw new Error("the session ended");
 }
 
 /** The next request that a client sends. */
@@ -201,13 +187,7 @@ for (const wire of WIRES) {
     const topics = { log: topic<string>({ history: {} }) };
     const first = createServer({ topics });
     await using second = createServer({ topics });
-    let current = first;
-    const { session, cut } = await pair(
-      {
-        accept: (...args: Parameters<typeof first.accept>) => current.accept(...args),
-      } as typeof first,
-      { wire, reconnect },
-    );
+    const { session, cut, moveTo } = await pair(first, { wire, reconnect });
     const { got, take, until } = collector();
     const gaps: Gap[] = [];
     await session.subscribe("log", take, { onGap: (gap) => gaps.push(gap) }).ready;
@@ -215,7 +195,7 @@ for (const wire of WIRES) {
     first.publish("log", "old 2");
     await until("old 2");
     second.publish("log", "new 1");
-    current = second;
+    moveTo(second);
     const again = openAgain(session);
     cut();
     assertEquals(await again, false);
@@ -234,20 +214,14 @@ for (const wire of WIRES) {
     const topics = { log: topic<number>({ history: {} }) };
     const first = createServer({ topics });
     await using second = createServer({ topics });
-    let current = first;
-    const { session, cut } = await pair(
-      {
-        accept: (...args: Parameters<typeof first.accept>) => current.accept(...args),
-      } as typeof first,
-      { wire, reconnect },
-    );
+    const { session, cut, moveTo } = await pair(first, { wire, reconnect });
     const { got, take, until } = collector();
     const gaps: Gap[] = [];
     await session.subscribe("log", take, { onGap: (gap) => gaps.push(gap) }).ready;
     first.publish("log", 1);
     await until(1);
     for (const i of range(101, 110)) second.publish("log", i);
-    current = second;
+    moveTo(second);
     const again = openAgain(session);
     cut();
     await again;

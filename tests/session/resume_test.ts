@@ -1,24 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ConnectionClosedError, type Session } from "@hawser/hawser/client";
+import { ConnectionClosedError } from "@hawser/hawser/client";
 import { createServer, procedure } from "@hawser/hawser/server";
 import { defer } from "../../protocol/deferred.ts";
 import { FakeTime } from "../_fake_time.ts";
 import { LocalPeer, WIRES } from "../_peer.ts";
-import { pair } from "./_pair.ts";
-
-/** Resolves when the session is open again after a break, with whether it goes on. */
-async function openAgain(session: Session): Promise<boolean> {
-  let broken = false;
-  for await (const status of session.statuses()) {
-    if (status.state === "waiting") broken = true;
-    if (status.state === "closed") throw status.error;
-    if (broken && status.state === "open") return status.resumed;
-  }
-  throw new Error("the session ended");
-}
-
-/** Comes back at once: what is tested is not the delay. */
-const reconnect = { initialDelay: 0 };
+import { openAgain, pair, reconnect } from "./_pair.ts";
 
 for (const wire of WIRES) {
   Deno.test(`a call under way survives a cut, and runs once (${wire})`, async () => {
@@ -179,18 +165,11 @@ for (const wire of WIRES) {
       procedures: { "test.wait": () => new Promise<never>(() => {}), "test.who": () => "first" },
     });
     await using second = createServer({ procedures: { "test.who": () => "second" } });
-    let current: Pick<typeof first, "accept"> = first;
-    const { session, cut } = await pair(
-      {
-        ...first,
-        accept: (socket) => current.accept(socket),
-      } as typeof first,
-      { wire, reconnect },
-    );
+    const { session, cut, moveTo } = await pair(first, { wire, reconnect });
     const before = session.clientId;
     const call = session.call("test.wait");
     await new Promise((resolve) => setTimeout(resolve, 0));
-    current = second;
+    moveTo(second);
     const again = openAgain(session);
     cut();
     const error = await assertRejects(() => call, ConnectionClosedError);

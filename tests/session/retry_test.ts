@@ -4,9 +4,7 @@ import { createServer, procedure } from "@hawser/hawser/server";
 import { defer } from "../../protocol/deferred.ts";
 import { FakeTime } from "../_fake_time.ts";
 import { join, WIRES } from "../_peer.ts";
-import { pair } from "./_pair.ts";
-
-const reconnect = { initialDelay: 0 };
+import { pair, reconnect } from "./_pair.ts";
 
 /** Lets everything that is under way come to rest. */
 async function settle(): Promise<void> {
@@ -81,17 +79,10 @@ for (const wire of WIRES) {
     const procedures = { "test.wait": () => (runs++, new Promise<never>(() => {})) };
     await using first = createServer({ procedures });
     await using second = createServer({ procedures });
-    let current = first;
-    const { session, cut } = await pair(
-      {
-        ...first,
-        accept: (socket) => current.accept(socket),
-      } as typeof first,
-      { wire, reconnect },
-    );
+    const { session, cut, moveTo } = await pair(first, { wire, reconnect });
     const call = session.call("test.wait", [], { retry: "safe" });
     await settle();
-    current = second;
+    moveTo(second);
     cut();
     await assertRejects(() => call, ConnectionClosedError, "the server was restarted");
     assertEquals(runs, 1);
