@@ -60,12 +60,9 @@ export class Packing {
     }
     this.held -= size;
     if (!this.#stopped) this.#queue.send(ready, options);
-    const [next, ...others] = this.#waiting.get(order) ?? [];
+    const next = this.#waiting.get(order)?.shift();
     if (next === undefined) this.#waiting.delete(order);
-    else {
-      this.#waiting.set(order, others);
-      next();
-    }
+    else next();
   }
 
   stop(): void {

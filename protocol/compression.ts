@@ -20,6 +20,7 @@ import {
   type RequestMessage,
 } from "./messages.ts";
 import { readMsgpack } from "./_msgpack.ts";
+import { joinFrames } from "./_regroup.ts";
 import { MsgpackEncoder } from "./msgpack_codec.ts";
 
 /** What has to be saved, as a part of the whole: less is not worth the other side's time. */
@@ -426,23 +427,9 @@ function sizeOf(frames: readonly Frame[]): number {
 
 /** What 2.x frames hold, without their headers. */
 function join(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for (const frame of frames) {
-    if (typeof frame === "string") continue;
-    const piece = frame.subarray(HEADER_SIZE);
-    pieces.push(piece);
-    size += piece.length;
-  }
-  const [first] = pieces;
-  if (pieces.length === 1 && first) return first;
-  const content = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    content.set(piece, at);
-    at += piece.length;
-  }
-  return content;
+  return joinFrames(
+    frames.flatMap((frame) => typeof frame === "string" ? [] : [frame.subarray(HEADER_SIZE)]),
+  );
 }
 
 /** The 1.x wire has no dates, and what arrives must not depend on the message's size. */
